@@ -1,0 +1,10 @@
+import type { RequestHandler } from 'express';
+import { checkUserPath } from '../http/validate.ts';
+import type { Eraser } from './eraser.ts';
+
+export function eraseUser(eraser: Eraser): RequestHandler {
+  return async (req, res) => {
+    const { user_id } = checkUserPath(req.params);
+    res.json(await eraser.erase(user_id));
+  };
+}

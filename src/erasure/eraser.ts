@@ -1,0 +1,72 @@
+// Forget a user, and say what was done.
+
+import { fromRedis } from '../redis/errors.ts';
+import { type Keys, MARK_TTL } from '../redis/keys.ts';
+import type { FootfallRedis } from '../redis/scripts.ts';
+import { type Clock, DAY } from '../time.ts';
+import { dropResidue, type Residue } from './residue.ts';
+
+export interface Receipt extends Residue {
+  user_id: string;
+  /** Everything of the user up to then is gone and stays gone. */
+  erased_at: string;
+  keys_deleted: number;
+  counts_corrected: number;
+  archive: 'none';
+}
+
+export interface Eraser {
+  erase(userId: string): Promise<Receipt>;
+}
+
+export interface EraserOptions {
+  redis: FootfallRedis;
+  keys: Keys;
+  clock: Clock;
+  /** How long to look for what older layouts left, ms. */
+  scanBudget: number;
+}
+
+export function createEraser({ redis, keys, clock, scanBudget }: EraserOptions): Eraser {
+  // One walk at a time, or many erasures at once would leave Redis no time for anything else. Who waits, waits within
+  // the budget.
+  let walk: Promise<unknown> = Promise.resolve();
+
+  function walkInTurn(userId: string, now: number, deadline: number): Promise<Residue> {
+    const mine = walk.then(() => dropResidue({ redis, keys, userId, now, deadline }));
+    walk = mine.catch(() => undefined);
+    return mine;
+  }
+
+  return {
+    async erase(userId) {
+      const now = clock();
+      const deadline = performance.now() + scanBudget;
+      const userKeys = keys.ofUser(userId, now);
+      const midnights = keys.storedDays(now).map((day) => String(day * DAY));
+      const [erasedAt, keysDeleted, countsCorrected] = await redis
+        .ffErase(1 + userKeys.length, [
+          keys.erased(userId),
+          ...userKeys,
+          String(now),
+          String(MARK_TTL),
+          ...midnights,
+        ])
+        .catch((error) => {
+          throw fromRedis(error);
+        });
+      // The person is gone by now. A walk that fails does not unsay that.
+      const residue = await walkInTurn(userId, now, deadline).catch(
+        (): Residue => ({ scan: 'incomplete', residue: null }),
+      );
+      return {
+        user_id: userId,
+        erased_at: new Date(Number(erasedAt)).toISOString(),
+        keys_deleted: keysDeleted,
+        counts_corrected: countsCorrected,
+        ...residue,
+        archive: 'none',
+      };
+    },
+  };
+}

@@ -1,0 +1,44 @@
+// Keys of a user that today's layout does not know (an older version's, say). They can only be found by walking the
+// whole keyspace, so the walk has a budget.
+
+import type { Redis } from 'ioredis';
+import { fromRedis } from '../redis/errors.ts';
+import { encodeId, type Keys } from '../redis/keys.ts';
+
+export interface Residue {
+  scan: 'complete' | 'incomplete';
+  /** Keys dropped; null when the walk did not get to the end. */
+  residue: number | null;
+}
+
+export interface ResidueOptions {
+  redis: Redis;
+  keys: Keys;
+  userId: string;
+  now: number;
+  /** When to give up, by `performance.now()`. */
+  deadline: number;
+}
+
+const KEYS_A_STEP = 1000; // about 2.5 ms of Redis's time
+
+export async function dropResidue({ redis, keys, userId, now, deadline }: ResidueOptions): Promise<Residue> {
+  // What the current layout can hold is never touched: by now it may be a new profile.
+  const current = new Set([keys.erased(userId), ...keys.ofUser(userId, now)]);
+  const id = encodeId(userId);
+  const pattern = `${keys.prefix}:*${id}*`;
+  let dropped = 0;
+  let cursor = '0';
+  try {
+    do {
+      if (performance.now() >= deadline) return { scan: 'incomplete', residue: null };
+      const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP);
+      cursor = next;
+      const left = found.filter((key) => key.split(':').includes(id) && !current.has(key));
+      if (left.length > 0) dropped += await redis.unlink(...left);
+    } while (cursor !== '0');
+  } catch (error) {
+    throw fromRedis(error);
+  }
+  return { scan: 'complete', residue: dropped };
+}

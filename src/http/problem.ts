@@ -1,0 +1,105 @@
+// Errors as RFC 9457 problem details. `code` is what a program may rely on.
+
+import type { ErrorRequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { Damaged, Overloaded, Unavailable } from '../redis/errors.ts';
+
+const PROBLEMS = {
+  invalid_json: [400, 'The body is not JSON'],
+  invalid_body: [400, 'The body is not what this call takes'],
+  invalid_path: [400, 'The path is not what this call takes'],
+  timestamp_in_future: [400, 'The timestamp lies in the future'],
+  not_found: [404, 'There is nothing here'],
+  method_not_allowed: [405, 'This method is not for this path'],
+  payload_too_large: [413, 'The body is too large'],
+  unsupported_media_type: [415, 'This media type is not read here'],
+  damaged: [500, "What is stored of this user can't be read"],
+  internal: [500, 'A fault of ours'],
+  overloaded: [503, 'Too much is under way'],
+  unavailable: [503, 'The store does not answer'],
+} as const satisfies Record<string, [status: number, title: string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** One bad field: where it is, as a JSON pointer, and what is wrong with it. */
+export interface Fault {
+  pointer: string;
+  detail: string;
+}
+
+export class Problem extends Error {
+  override name = 'Problem';
+  readonly code: ProblemCode;
+  readonly faults: Fault[] | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: { faults?: Fault[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.code = code;
+    this.faults = more.faults;
+    this.headers = more.headers ?? {};
+  }
+}
+
+export function sendProblem(res: Response, problem: Problem): void {
+  const [status, title] = PROBLEMS[problem.code];
+  res.status(status).set(problem.headers).type('application/problem+json');
+  res.send(
+    JSON.stringify({
+      type: `urn:footfall:problem:${problem.code}`,
+      title,
+      status,
+      detail: problem.message,
+      code: problem.code,
+      ...(problem.faults && { errors: problem.faults }),
+    }),
+  );
+}
+
+/** The last middleware: whatever was thrown becomes a problem. Only faults of ours are logged, without their data. */
+export function problemHandler(log: Logger): ErrorRequestHandler {
+  return (error, req, res, next) => {
+    if (res.headersSent) return next(error);
+    const problem = asProblem(error);
+    if (problem.code === 'internal' || problem.code === 'damaged') {
+      // The route's pattern and our own words: a path or a foreign message may name a person.
+      const what = error instanceof Error ? { name: error.name, stack: placesIn(error) } : {};
+      log.error({ request: res.get('X-Request-Id'), route: req.route?.path, ...what }, problem.code);
+    }
+    sendProblem(res, problem);
+  };
+}
+
+function placesIn(error: Error): string[] {
+  return (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+}
+
+function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof Overloaded) return new Problem('overloaded', 'Send it again later.', retryLater());
+  if (error instanceof Unavailable) {
+    return new Problem(
+      'unavailable',
+      'It may or may not have been done. Send it again: nothing counts twice.',
+      retryLater(),
+    );
+  }
+  if (error instanceof Damaged) {
+    return new Problem(
+      'damaged',
+      'A key of this user holds something else than it should. Nothing was changed; erasing the user repairs it.',
+    );
+  }
+  // Express's router, on a path like /%zz
+  if (error instanceof URIError) return new Problem('invalid_path', 'The path is not percent-encoded UTF-8.');
+  return new Problem('internal', 'It is logged under the request id.');
+}
+
+/** Not everybody at the same moment. */
+function retryLater() {
+  return { headers: { 'Retry-After': String(1 + Math.floor(Math.random() * 4)) } };
+}

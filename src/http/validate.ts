@@ -1,0 +1,73 @@
+// Validation by ajv: schemas are compiled once, and every bad field is named by its JSON pointer.
+
+import { Ajv, type ErrorObject } from 'ajv';
+import { parseTimestamp } from '../time.ts';
+import { type Fault, Problem, type ProblemCode } from './problem.ts';
+
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Control characters and lone surrogates are refused everywhere: two ids must not meet in one key. */
+const isText = (text: string) => !CONTROL.test(text) && text.isWellFormed();
+
+/** What a program sends for a user that it does not know, or what a path swallows. */
+const NO_IDS = new Set(['null', 'undefined', '[object Object]', 'NaN', '.', '..']);
+
+const formats: Record<string, { validate: (text: string) => boolean; detail: string }> = {
+  text: { validate: isText, detail: 'must not hold control characters or lone surrogates' },
+  id: {
+    validate: (text) => isText(text) && !NO_IDS.has(text),
+    detail: 'must be an id: no control characters, no lone surrogates, not null, undefined, NaN, . or ..',
+  },
+  timestamp: {
+    validate: (text) => !Number.isNaN(parseTimestamp(text)),
+    detail: 'must be an RFC 3339 time with a zone, like 2026-11-21T08:30:00.000Z',
+  },
+};
+
+// With `allErrors` every bad field is named; bodies are bounded and schemas shallow, so that cannot be abused.
+const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
+for (const [name, { validate }] of Object.entries(formats)) ajv.addFormat(name, validate);
+
+export const userId = { type: 'string', minLength: 1, maxLength: 128, format: 'id' } as const;
+
+/** A check that lets a value through as T, or throws a problem. */
+export type Check<T> = (value: unknown) => T;
+
+export function compile<T>(schema: object, code: ProblemCode = 'invalid_body'): Check<T> {
+  const validate = ajv.compile(schema);
+  return (value) => {
+    if (validate(value)) return value as T;
+    const faults = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if').map(faultOf);
+    throw new Problem(code, faults.map(({ pointer, detail }) => `${pointer || 'It'} ${detail}`).join('; '), {
+      faults,
+    });
+  };
+}
+
+function faultOf(error: ErrorObject): Fault {
+  if (error.keyword === 'required') {
+    return { pointer: `${error.instancePath}/${error.params.missingProperty}`, detail: 'is required' };
+  }
+  return { pointer: error.instancePath, detail: detailOf(error) };
+}
+
+function detailOf({ keyword, params, message }: ErrorObject): string {
+  switch (keyword) {
+    case 'format':
+      return formats[params.format]!.detail;
+    case 'type':
+      return `must be ${params.type === 'object' ? 'an object' : `a ${params.type}`}`;
+    case 'minLength':
+      return 'must not be empty';
+    case 'maxLength':
+      return `must be at most ${params.limit} characters`;
+    default:
+      return message ?? 'is wrong';
+  }
+}
+
+/** The `:user_id` of a path. */
+export const checkUserPath = compile<{ user_id: string }>(
+  { type: 'object', properties: { user_id: userId }, required: ['user_id'] },
+  'invalid_path',
+);

@@ -1,0 +1,96 @@
+// What the scoring service reads.
+
+import { Damaged, fromRedis } from '../redis/errors.ts';
+import { createGrouping } from '../redis/grouping.ts';
+import { encodeId, type Keys } from '../redis/keys.ts';
+import type { FootfallRedis, ProfileReply } from '../redis/scripts.ts';
+import { type Clock, dateOf, datesBetween, dayOf, MINUTE, SECOND, WINDOW_DAYS } from '../time.ts';
+
+/** The product document's names. */
+export interface Profile {
+  user_id: string;
+  number_pages_viewed_in_the_last_7_days: number;
+  time_spent_on_site_in_last_7_days: number;
+  number_of_days_active_in_last_7_days: number;
+  most_viewed_page_in_last_7_days: string | null;
+}
+
+export interface ProfileDay {
+  date: string;
+  views: number;
+  seconds: number;
+  most_viewed_page: string | null;
+}
+
+export interface Profiles {
+  of(userId: string): Promise<Profile>;
+  daysOf(userId: string): Promise<ProfileDay[]>;
+}
+
+const LARGEST_GROUP = 64;
+
+export interface ProfilesOptions {
+  redis: FootfallRedis;
+  keys: Keys;
+  clock: Clock;
+  sessionGapSeconds: number;
+  timeSpentUnit: 'minutes' | 'seconds';
+  mostInFlight: number;
+}
+
+export function createProfiles(options: ProfilesOptions): Profiles {
+  const { redis, keys, clock, mostInFlight } = options;
+  const gap = String(options.sessionGapSeconds * SECOND);
+  const unit = options.timeSpentUnit === 'seconds' ? SECOND : MINUTE;
+
+  const grouping = createGrouping<string, Profile>({
+    shards: keys.shards,
+    largest: LARGEST_GROUP,
+    mostInFlight,
+    async send(shard, userIds) {
+      const args = [gap, windowDates(clock())];
+      for (const userId of userIds) args.push(encodeId(userId));
+      const replies = await redis.ffProfile(keys.shard(shard), args).catch((error) => {
+        throw fromRedis(error);
+      });
+      return userIds.map((userId, i) => profile(userId, replies[i]!, unit));
+    },
+  });
+
+  return {
+    of: (userId) => grouping.add(keys.shardOf(userId), userId),
+
+    async daysOf(userId) {
+      const now = clock();
+      const args = [gap, windowDates(now), encodeId(userId)];
+      const rows = await redis.ffDays(keys.shard(keys.shardOf(userId)), args).catch((error) => {
+        throw fromRedis(error);
+      });
+      if (rows === 'damaged') throw new Damaged();
+      const oldest = dayOf(now) - WINDOW_DAYS + 1;
+      return rows.map(([views, ms, page], i) => ({
+        date: dateOf(oldest + i),
+        views,
+        seconds: Math.round(ms / SECOND),
+        most_viewed_page: page,
+      }));
+    },
+  };
+}
+
+function windowDates(now: number): string {
+  const today = dayOf(now);
+  return datesBetween(today - WINDOW_DAYS + 1, today);
+}
+
+function profile(userId: string, reply: ProfileReply, unit: number): Profile | Damaged {
+  if (reply === 'damaged') return new Damaged();
+  const [views, ms, days, page] = reply;
+  return {
+    user_id: userId,
+    number_pages_viewed_in_the_last_7_days: views,
+    time_spent_on_site_in_last_7_days: Math.round(ms / unit),
+    number_of_days_active_in_last_7_days: days,
+    most_viewed_page_in_last_7_days: page,
+  };
+}

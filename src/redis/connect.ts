@@ -1,0 +1,40 @@
+// The one place where a Redis client is made, and why it is set as it is.
+
+import { Redis, type RedisOptions } from 'ioredis';
+import { type FootfallRedis, loadScripts } from './scripts.ts';
+
+export interface RedisAddress {
+  /** `redis://`, `rediss://` or `unix://`. */
+  url: string;
+  timeoutMs: number;
+}
+
+export function connectRedis({ url, timeoutMs }: RedisAddress): FootfallRedis {
+  const options = {
+    // A write whose reply was lost may have run. Only the caller may send it again (it is idempotent), and only the
+    // caller knows that it failed: ioredis must neither repeat it (with 0, what is under way fails with its connection)
+    // nor keep it for later.
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    // A Redis that stands still is noticed by the call that waits, then by the socket.
+    commandTimeout: timeoutMs,
+    socketTimeout: timeoutMs + 500,
+    connectTimeout: 2000,
+    keepAlive: 10_000,
+    // Back soon after Redis is: service resumes within 1.5 s of its port opening.
+    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1000) + Math.random() * 50,
+    // A demoted master refuses writes until we look up the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    // Replies keep one shape, and integers are exact: ioredis 6.0.0 reads large RESP3 numbers inexactly.
+    protocol: 2 as const,
+    // The recorder groups calls itself.
+    enableAutoPipelining: false,
+    connectionName: 'footfall',
+    lazyConnect: true,
+    scripts: loadScripts(),
+  } satisfies RedisOptions;
+  const redis = url.startsWith('unix://')
+    ? new Redis(decodeURIComponent(new URL(url).pathname), options)
+    : new Redis(url, options);
+  return redis as FootfallRedis;
+}

@@ -1,0 +1,72 @@
+// Page views on their way into Redis.
+
+import { identityOf, type PageView } from '../events/pageView.ts';
+import { type Clock, DAY, datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
+import { Damaged, fromRedis } from './errors.ts';
+import { createGrouping } from './grouping.ts';
+import { encodeId, type Keys } from './keys.ts';
+import type { FootfallRedis, RecordOutcome } from './scripts.ts';
+
+/** What became of an event. `recorded` is a promise: the next read sees it. */
+export type Outcome = Exclude<RecordOutcome, 'damaged'>;
+
+export interface Limits {
+  sessionGapSeconds: number;
+  maxViewsPerUserDay: number;
+  maxPagesPerUserDay: number;
+}
+
+export interface Recorder {
+  record(view: PageView): Promise<Outcome>;
+  /** Events that wait for Redis. */
+  inFlight(): number;
+}
+
+const LARGEST_GROUP = 128;
+
+export interface RecorderOptions {
+  redis: FootfallRedis;
+  keys: Keys;
+  clock: Clock;
+  limits: Limits;
+  mostInFlight: number;
+}
+
+export function createRecorder({ redis, keys, clock, limits, mostInFlight }: RecorderOptions): Recorder {
+  const gap = String(limits.sessionGapSeconds * SECOND);
+  const maxViews = String(limits.maxViewsPerUserDay);
+  const maxPages = String(limits.maxPagesPerUserDay);
+
+  const grouping = createGrouping<PageView, Outcome>({
+    shards: keys.shards,
+    largest: LARGEST_GROUP,
+    mostInFlight,
+    async send(shard, views) {
+      const now = clock();
+      const today = dayOf(now);
+      const args = [
+        String(today * DAY),
+        String(now - today * DAY),
+        gap,
+        maxViews,
+        maxPages,
+        datesBetween(today - WINDOW_DAYS, today + 1),
+      ];
+      for (const view of views) {
+        args.push(encodeId(view.userId), String(view.at), identityOf(view), view.name);
+      }
+      try {
+        return (await redis.ffRecord(keys.shard(shard), args)).map((outcome) =>
+          outcome === 'damaged' ? new Damaged() : outcome,
+        );
+      } catch (error) {
+        throw fromRedis(error);
+      }
+    },
+  });
+
+  return {
+    record: (view) => grouping.add(keys.shardOf(view.userId), view),
+    inFlight: grouping.inFlight,
+  };
+}

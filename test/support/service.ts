@@ -1,0 +1,40 @@
+// The service over a test's Redis, with a clock that stands until it is moved.
+
+import { pino } from 'pino';
+import { createApp } from '../../src/app.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import type { FootfallRedis } from '../../src/redis/scripts.ts';
+import { createServices } from '../../src/services.ts';
+
+export interface FakeClock {
+  (): number;
+  set(time: string | number): void;
+  advance(ms: number): void;
+}
+
+export const NOON = '2026-11-21T12:00:00.000Z';
+
+export function fakeClock(start: string | number = NOON): FakeClock {
+  let now = new Date(start).getTime();
+  return Object.assign(() => now, {
+    set(time: string | number) {
+      now = new Date(time).getTime();
+    },
+    advance(ms: number) {
+      now += ms;
+    },
+  });
+}
+
+/** `config` takes the settings by their property names and overrides the defaults. */
+export function service(redis: FootfallRedis, config: Partial<Config> = {}, clock = fakeClock()) {
+  const settings = { ...readConfig({}), ...config };
+  const services = createServices(redis, settings, clock);
+  const app = createApp({
+    ...services,
+    clock,
+    log: pino({ level: 'silent' }),
+    unreadyBecause: () => undefined,
+  });
+  return { ...services, app, clock, redis, settings };
+}
