@@ -2,7 +2,7 @@
 -- One user's window, day by day. A step across midnight is split there, so that the days add up to the profile.
 --
 -- KEYS[1]  ff:{0}   what every key of the shard begins with
---   reads           ff:{0}:user:<user>:<day> for the seven days, derived from it: the same slot
+--   reads           ff:{0}:user:<user>:<day>:stats and :pages for the seven days, derived from it: the same slot
 --
 -- ARGV[1]  gap      longest step between neighbouring views that counts as time spent, ms
 -- ARGV[2]  dates    the seven days of the window in one string, oldest first
@@ -22,22 +22,26 @@ local dates = ARGV[2]
 local user = ARGV[3]
 
 local rows = {}
-local before -- the day before, if it had views
+local before -- the stats of the day before, if it had views
 for i = 1, WINDOW do
-  local sums = {}
-  local day, damaged = read_day(day_key(shard, user, date_at(dates, i)), sums)
+  local day = day_key(shard, user, date_at(dates, i))
+  local stats, damaged = read_stats(day)
+  local page = false
+  if stats then
+    page, damaged = most_viewed({ day })
+  end
   if damaged then
     return 'damaged'
   end
-  if day then
-    rows[i] = { day.views, day.active_ms, most_viewed(sums) }
-    if before and DAY - before.last + day.first <= gap then
-      rows[i - 1][2] = rows[i - 1][2] + DAY - before.last
-      rows[i][2] = rows[i][2] + day.first
+  if stats then
+    rows[i] = { stats[1], stats[2], page }
+    if before and DAY - before[4] + stats[3] <= gap then
+      rows[i - 1][2] = rows[i - 1][2] + DAY - before[4]
+      rows[i][2] = rows[i][2] + stats[3]
     end
   else
     rows[i] = { 0, 0, false }
   end
-  before = day
+  before = stats
 end
 return rows

@@ -3,8 +3,8 @@
 --
 -- KEYS[1]  ff:{0}      what every key of the shard begins with. The keys below are derived from it, the user and the day,
 --                      so they are of the same slot.
---   reads and writes   ff:{0}:user:<user>:<day>, ff:{0}:user:<user>:<day>:visits
---   reads              ff:{0}:erased:<sha1 of user>, and visits of the days beside the event's, if it has an event_id
+--   reads and writes   ff:{0}:user:<user>:<day>:stats, :pages and :visits
+--   reads              ff:{0}:erased:<sha1 of user>, and :visits of the days beside the event's, if it has an event_id
 --
 -- ARGV[1]  midnight    of today, ms since 1970
 -- ARGV[2]  now         ms since that midnight
@@ -17,7 +17,7 @@
 --   user               percent-encoded, as it stands in keys
 --   at                 ms since 1970
 --   member             what is unique about the view: 'e:<event_id>', or '<ms since midnight, base 36>.<page digest>'
---   name               of the page
+--   page               its name
 --
 -- Returns one string per event, in their order:
 --   recorded   it counts, and the next read sees it
@@ -28,8 +28,10 @@
 --   future     it lies after tomorrow
 --   damaged    a key of the user's holds something else than it should: nothing was changed
 --
--- Redis does not roll back, so an event reads whatever could fail before its first write. That first write, ZADD, is a
--- check as well: it fails on a wrong type without a change, and it answers 0 to a duplicate.
+-- Redis does not roll back, so an event reads all that could fail before its first write, and whatever fails until then
+-- makes it `damaged`. That first write, ZADD, is a check as well: it fails on a wrong type without a change, and it answers
+-- 0 to a duplicate. The second, ZINCRBY, says whether the page is news; if it fails, the first is taken back. What follows
+-- cannot fail.
 
 -- @include keys
 
@@ -37,10 +39,10 @@ local DAY = 24 * 60 * 60 * 1000
 local SPREAD = 6 * 60 * 60 * 1000 -- a day's keys go up to so long before its midnight + 8 days
 local KEPT_DAYS = 8
 local OLDEST, TODAY = 2, 8 -- places in dates
-local OTHER = 'page:(other)'
+local OTHER = '(other)'
+local NEVER = -math.huge
 
-local call, pcall = redis.call, redis.pcall
-local floor = math.floor
+local call, floor = redis.call, math.floor
 
 local shard = KEYS[1]
 local midnight = tonumber(ARGV[1])
@@ -50,20 +52,20 @@ local max_views = tonumber(ARGV[4])
 local max_pages = tonumber(ARGV[5])
 local dates = ARGV[6]
 
-local function failed(reply)
-  return type(reply) == 'table' and reply.err ~= nil
+local wrote -- whether the event at hand has changed something
+
+local function number(text)
+  return tonumber(text) or error('not a number')
 end
 
--- When the user was last erased (ms since 1970), 0 if never; nil if that cannot be read.
+-- When the user was last erased, ms since 1970, or NEVER.
 local function erased_at(user_hash)
-  local mark = pcall('GET', erased_key(shard, user_hash))
-  if failed(mark) then
-    return nil
-  end
-  if not mark then
-    return 0
-  end
-  return tonumber(mark)
+  local mark = call('GET', erased_key(shard, user_hash))
+  return mark and number(mark) or NEVER
+end
+
+local function holds(sorted_set, member)
+  return call('ZSCORE', sorted_set, member) ~= false
 end
 
 local function step(from, to)
@@ -72,111 +74,65 @@ local function step(from, to)
 end
 
 -- What a view between two others adds to the day's active time: gap(a, c) becomes gap(a, b) + gap(b, c).
-local function step_between(visits, member, at)
-  local rank = call('ZRANK', visits, member)
-  local around = call('ZRANGE', visits, rank - 1, rank + 1, 'WITHSCORES')
-  local before, after = tonumber(around[2]), tonumber(around[6])
+local function step_between(visits, at)
+  local earlier = call('ZRANGE', visits, at, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+  local later = call('ZRANGE', visits, at, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+  local before, after = number(earlier[2]), number(later[2])
   return step(before, at) + step(at, after) - step(before, after)
 end
 
-local function known(visits, member)
-  local score = pcall('ZSCORE', visits, member)
-  if failed(score) then
-    return nil
+-- Whether the days beside an event's know its event_id: a view that is sent again may have got another time.
+local function known_beside(user, place, member)
+  for beside = place - 1, math.min(place + 1, TODAY + 1), 2 do
+    if holds(visits_key(day_key(shard, user, date_at(dates, beside))), member) then
+      return true
+    end
   end
-  return score ~= false
+  return false
 end
 
-local function record_view(user, at, member, name)
+local function record_view(user, at, member, page)
   local place = floor((at - midnight) / DAY) + TODAY
   if place < OLDEST then
-    local erased = erased_at(redis.sha1hex(user))
-    if not erased then
-      return 'damaged'
-    end
-    return at <= erased and 'erased' or 'expired'
+    return at <= erased_at(redis.sha1hex(user)) and 'erased' or 'expired'
   end
   if place > TODAY + 1 then
     return 'future'
   end
 
   local day = day_key(shard, user, date_at(dates, place))
-  local visits = visits_key(day)
-  local page = 'page:' .. name
-  local stored = pcall('HMGET', day, 'views', 'active_ms', 'first', 'last', 'pages', page, 'erased_until')
-  if failed(stored) then
-    return 'damaged'
-  end
-
-  local views, active, first, last, pages = 0, 0, nil, nil, 0
-  local page_views = 0
-  local erased, user_hash
-  if stored[1] then
-    views, active, pages = tonumber(stored[1]), tonumber(stored[2]), tonumber(stored[5])
-    first, last = tonumber(stored[3]), tonumber(stored[4])
-    if not (views and active and pages and first and last) then
-      return 'damaged'
-    end
-    if stored[6] then
-      page_views = tonumber(stored[6])
-      if not page_views then
-        return 'damaged'
-      end
-    end
-    -- The mark need not be asked again: an erasure drops the day, so the day's first view after it has asked.
-    erased = stored[7] and tonumber(stored[7]) or 0
-  else
+  local stats, pages, visits = stats_key(day), pages_key(day), visits_key(day)
+  local stored = call('HMGET', stats, 'views', 'active_ms', 'first', 'last', 'pages', 'erased_until')
+  local is_new_day = not stored[1]
+  local views, active, first, last, page_count = 0, 0, nil, nil, 0
+  local erased, user_hash = NEVER, nil
+  if is_new_day then
     user_hash = redis.sha1hex(user)
     erased = erased_at(user_hash)
+  else
+    views, active, page_count = number(stored[1]), number(stored[2]), number(stored[5])
+    first, last = number(stored[3]), number(stored[4])
+    -- The mark need not be asked again: an erasure drops the day, and the day's first view after it has asked.
+    if stored[6] then
+      erased = number(stored[6])
+    end
   end
-  if not erased then
-    return 'damaged'
-  end
+
   if at <= erased then
     return 'erased'
   end
-
-  if string.sub(member, 1, 2) == 'e:' then
-    for beside = place - 1, place + 1, 2 do
-      if beside <= TODAY + 1 then
-        local seen = known(visits_key(day_key(shard, user, date_at(dates, beside))), member)
-        if seen == nil then
-          return 'damaged'
-        end
-        if seen then
-          return 'duplicate'
-        end
-      end
-    end
+  if string.sub(member, 1, 2) == 'e:' and known_beside(user, place, member) then
+    return 'duplicate'
   end
   if views >= max_views then
-    local seen = known(visits, member)
-    if seen == nil then
-      return 'damaged'
-    end
-    return seen and 'duplicate' or 'capped'
+    return holds(visits, member) and 'duplicate' or 'capped'
   end
-
-  local is_new_page = not stored[6] and page ~= OTHER
-  if is_new_page and pages >= max_pages then
-    is_new_page = false
+  if page_count >= max_pages and not holds(pages, page) then
     page = OTHER
-    page_views = tonumber(call('HGET', day, OTHER) or 0)
-    if not page_views then
-      return 'damaged'
-    end
   end
 
   local ms = at - (midnight + (place - TODAY) * DAY)
-  local added = pcall('ZADD', visits, 'NX', ms, member)
-  if failed(added) then
-    return 'damaged'
-  end
-  if added == 0 then
-    return 'duplicate'
-  end
-
-  if not first then
+  if is_new_day then
     first, last = ms, ms
   elseif ms >= last then
     active = active + step(last, ms)
@@ -185,22 +141,32 @@ local function record_view(user, at, member, name)
     active = active + step(ms, first)
     first = ms
   else
-    active = active + step_between(visits, member, ms)
+    active = active + step_between(visits, ms)
   end
-  if is_new_page then
-    pages = pages + 1
-  end
-  call('HSET', day, 'views', views + 1, 'active_ms', active, 'first', first, 'last', last, 'pages', pages,
-    page, page_views + 1)
 
-  if not stored[1] then
+  if call('ZADD', visits, 'NX', ms, member) == 0 then
+    return 'duplicate'
+  end
+  local page_views = redis.pcall('ZINCRBY', pages, 1, page)
+  if type(page_views) == 'table' then
+    call('ZREM', visits, member)
+    error(page_views)
+  end
+  wrote = true
+  if page_views == '1' and page ~= OTHER then
+    page_count = page_count + 1
+  end
+  call('HSET', stats, 'views', views + 1, 'active_ms', active, 'first', first, 'last', last, 'pages', page_count)
+
+  if is_new_day then
     if at - ms <= erased then
-      call('HSET', day, 'erased_until', string.format('%.0f', erased))
+      call('HSET', stats, 'erased_until', string.format('%.0f', erased))
     end
-    -- Relative to the caller's clock. Both keys of the day get the same end, fixed by day and user.
+    -- Relative to the caller's clock. The keys of a day have one end, fixed by day and user.
     local spread = floor(tonumber(string.sub(user_hash, 1, 4), 16) / 65536 * SPREAD)
     local ttl = (place - TODAY + KEPT_DAYS) * DAY - now - spread
-    call('PEXPIRE', day, ttl)
+    call('PEXPIRE', stats, ttl)
+    call('PEXPIRE', pages, ttl)
     call('PEXPIRE', visits, ttl)
   end
   return 'recorded'
@@ -208,6 +174,11 @@ end
 
 local outcomes = {}
 for i = 7, #ARGV, 4 do
-  outcomes[#outcomes + 1] = record_view(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3])
+  wrote = false
+  local sound, outcome = pcall(record_view, ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3])
+  if not sound and wrote then
+    error(outcome) -- cannot be; if it is, it must not look like damage
+  end
+  outcomes[#outcomes + 1] = sound and outcome or 'damaged'
 end
 return outcomes

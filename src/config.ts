@@ -1,6 +1,7 @@
 // Every setting of the service: its name, form, default and meaning. `--help` and the documentation come out of this.
 
 import { isIP } from 'node:net';
+import { CannotStart } from './cannotStart.ts';
 
 interface Setting<T> {
   name: string;
@@ -181,7 +182,7 @@ export type Config = {
 };
 
 /** Every fault of the settings, one a line. */
-export class ConfigError extends Error {
+export class ConfigError extends CannotStart {
   override name = 'ConfigError';
   readonly faults: string[];
   constructor(faults: string[]) {

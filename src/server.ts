@@ -1,81 +1,155 @@
 // The process: settings, Redis, listening, signals. The only place that exits.
-// Exit codes: 0 stopped as asked, 1 a fault of ours, 2 cannot start as set up, 3 stopping took too long.
 
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
+import { resolve } from 'node:path';
+import { loadEnvFile } from 'node:process';
+import type { Logger } from 'pino';
 import { createApp } from './app.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { CannotStart } from './cannotStart.ts';
+import { type Config, readConfig } from './config.ts';
+import { helpText } from './help.ts';
+import { createLog } from './log.ts';
+import { createMetrics } from './metrics.ts';
 import { connectRedis } from './redis/connect.ts';
-import { checkMeta, MetaMismatch } from './redis/meta.ts';
-import { PrivateRedisError, startPrivateRedis } from './redis/privateRedis.ts';
+import { type PrivateRedis, startPrivateRedis } from './redis/privateRedis.ts';
+import { watchReadiness } from './redis/readiness.ts';
+import type { FootfallRedis } from './redis/scripts.ts';
 import { createServices } from './services.ts';
+import { onStopSignals } from './signals.ts';
 
-const CANNOT_START = 2;
-const TOO_LATE = 3;
+const EXIT = {
+  stopped: 0,
+  fault: 1,
+  cannotStart: 2,
+  /** Stopping took longer than SHUTDOWN_MS, or a second signal cut it short. */
+  cutOff: 3,
+};
 
-async function main(): Promise<void> {
-  const config = readConfig(process.env);
-  const log = pino({ level: config.logLevel, base: null });
-  const privateRedis = config.redisUrl === undefined ? await startPrivateRedis(config.dataDir) : undefined;
+/** What has been started and must be stopped, the last first. */
+type Cleanup = (() => unknown)[];
+
+async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<void> {
+  const privateRedis = config.redisUrl === undefined ? await startOwnRedis(config, log) : undefined;
+  cleanup.push(() => privateRedis?.stop());
   const redis = connectRedis({ url: config.redisUrl ?? privateRedis!.url, timeoutMs: config.redisTimeoutMs });
-  const services = createServices(redis, config, Date.now);
+  cleanup.push(() => redis.disconnect());
 
-  let state: 'starting' | 'serving' | 'stopping' = 'starting';
-  let lastError = '';
-  redis.on('error', ({ message }: Error) => {
-    if (message !== lastError) log.warn({ error: message }, 'redis');
-    lastError = message;
-  });
-  redis.on('ready', () => {
-    lastError = '';
-    checkMeta(redis, services.keys, config.sessionGapSeconds).then(
-      () => {
-        if (state === 'starting') state = 'serving';
-      },
-      (error) => (error instanceof MetaMismatch ? fail(error) : log.warn({ error: error.message }, 'redis')),
-    );
-  });
-  redis.connect().catch(() => undefined); // it goes on trying, and 'error' says why it failed
+  const metrics = createMetrics();
+  const services = createServices(redis, config, Date.now, metrics);
+  const readiness = watchReadiness({ ...services, redis, log, sessionGapSeconds: config.sessionGapSeconds });
+  cleanup.push(() => readiness.stop());
+  metrics.watchProcess();
+  metrics.watch({ eventsInFlight: services.recorder.inFlight, redis: () => figuresOf(redis) });
 
+  let stopping = false;
   const app = createApp({
     ...services,
     clock: Date.now,
+    metrics,
     log,
-    unreadyBecause() {
-      if (state === 'stopping') return 'stopping';
-      if (redis.status !== 'ready') return 'Redis does not answer';
-      return state === 'starting' ? 'starting' : undefined;
-    },
+    unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
   });
   const server = createServer(app);
-  server.listen(config.port, config.host);
-  await once(server, 'listening');
-  log.info(`Footfall listens on http://${config.host}:${(server.address() as AddressInfo).port}`);
-
-  async function stop(): Promise<void> {
-    if (state === 'stopping') process.exit(1);
-    state = 'stopping';
-    setTimeout(() => process.exit(TOO_LATE), config.shutdownMs).unref();
+  redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
+  if (privateRedis) await readiness.started;
+  await listen(server, config);
+  cleanup.push(async () => {
+    stopping = true;
+    const closed = once(server, 'close');
     server.close();
     server.closeIdleConnections();
-    await once(server, 'close');
-    redis.disconnect();
-    await privateRedis?.stop();
-    process.exit(0);
-  }
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+    await closed;
+  });
+  greet(server, config, log);
+  await readiness.started;
 }
 
-function fail(error: unknown): void {
-  if (error instanceof ConfigError || error instanceof PrivateRedisError || error instanceof MetaMismatch) {
+function startOwnRedis({ dataDir }: Config, log: Logger): Promise<PrivateRedis> {
+  return startPrivateRedis(dataDir, (level, message) => log[level](message));
+}
+
+async function listen(server: Server, { port, host }: Config): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening').catch(({ code }: NodeJS.ErrnoException) => {
+    const reason =
+      code === 'EADDRINUSE'
+        ? 'is in use: stop what listens there, or choose another PORT'
+        : `can't be listened on (${code}): choose another HOST or PORT`;
+    throw new CannotStart(`${host}:${port} ${reason}`);
+  });
+}
+
+function greet(server: Server, config: Config, log: Logger): void {
+  const { port } = server.address() as AddressInfo;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = `http://${host}:${port}`;
+  const stores =
+    config.redisUrl === undefined ? `in ${resolve(config.dataDir, 'redis')}` : 'in the Redis of REDIS_URL';
+  log.info(`Footfall listens on ${url} and stores ${stores}`);
+  if (process.stdout.isTTY) {
+    process.stdout.write(
+      `
+  curl -s ${url}/v1/page -H 'Content-Type: application/json' -d '{"user_id":"me","name":"Home"}'
+  curl -s ${url}/v1/user/me
+
+`,
+    );
+  }
+}
+
+async function figuresOf(redis: FootfallRedis) {
+  const start = performance.now();
+  const info = await redis.info('memory').catch(() => undefined);
+  if (info === undefined) return undefined;
+  return {
+    memory: Number(/^used_memory:(\d+)/m.exec(info)?.[1]),
+    lagSeconds: (performance.now() - start) / 1000,
+  };
+}
+
+async function stop(cleanup: Cleanup): Promise<void> {
+  for (let step = cleanup.pop(); step; step = cleanup.pop()) await step();
+}
+
+function complain(error: unknown): number {
+  if (error instanceof CannotStart) {
     process.stderr.write(`${error.message}\n`);
-    process.exit(CANNOT_START);
+    return EXIT.cannotStart;
   }
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
-  process.exit(1);
+  return EXIT.fault;
 }
 
-main().catch(fail);
+async function main(): Promise<void> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(helpText());
+    return;
+  }
+  const cleanup: Cleanup = [];
+  try {
+    if (existsSync('.env')) loadEnvFile('.env');
+    const config = readConfig(process.env);
+    const log = createLog(config.logLevel);
+    onStopSignals(
+      (signal) => {
+        log.info(`${signal}: stopping`);
+        setTimeout(() => process.exit(EXIT.cutOff), config.shutdownMs).unref();
+        stop(cleanup).then(
+          () => process.exit(EXIT.stopped),
+          (error) => process.exit(complain(error)),
+        );
+      },
+      () => process.exit(EXIT.cutOff),
+    );
+    await start(config, log, cleanup);
+  } catch (error) {
+    const code = complain(error);
+    await stop(cleanup).catch(() => undefined);
+    process.exit(code);
+  }
+}
+
+await main();

@@ -5,6 +5,14 @@ local function day_key(shard, user, date)
   return shard .. ':user:' .. user .. ':' .. date
 end
 
+local function stats_key(day)
+  return day .. ':stats'
+end
+
+local function pages_key(day)
+  return day .. ':pages'
+end
+
 local function visits_key(day)
   return day .. ':visits'
 end

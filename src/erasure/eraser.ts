@@ -1,6 +1,7 @@
 // Forget a user, and say what was done.
 
-import { fromRedis } from '../redis/errors.ts';
+import type { Metrics } from '../metrics.ts';
+import { answerOf } from '../redis/calls.ts';
 import { type Keys, MARK_TTL } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, DAY } from '../time.ts';
@@ -25,9 +26,10 @@ export interface EraserOptions {
   clock: Clock;
   /** How long to look for what older layouts left, ms. */
   scanBudget: number;
+  metrics: Metrics;
 }
 
-export function createEraser({ redis, keys, clock, scanBudget }: EraserOptions): Eraser {
+export function createEraser({ redis, keys, clock, scanBudget, metrics }: EraserOptions): Eraser {
   // One walk at a time, or many erasures at once would leave Redis no time for anything else. Who waits, waits within
   // the budget.
   let walk: Promise<unknown> = Promise.resolve();
@@ -44,17 +46,18 @@ export function createEraser({ redis, keys, clock, scanBudget }: EraserOptions):
       const deadline = performance.now() + scanBudget;
       const userKeys = keys.ofUser(userId, now);
       const midnights = keys.storedDays(now).map((day) => String(day * DAY));
-      const [erasedAt, keysDeleted, countsCorrected] = await redis
-        .ffErase(1 + userKeys.length, [
+      const [erasedAt, keysDeleted, countsCorrected] = await answerOf(
+        metrics,
+        'erase',
+        1,
+        redis.ffErase(1 + userKeys.length, [
           keys.erased(userId),
           ...userKeys,
           String(now),
           String(MARK_TTL),
           ...midnights,
-        ])
-        .catch((error) => {
-          throw fromRedis(error);
-        });
+        ]),
+      );
       // The person is gone by now. A walk that fails does not unsay that.
       const residue = await walkInTurn(userId, now, deadline).catch(
         (): Residue => ({ scan: 'incomplete', residue: null }),

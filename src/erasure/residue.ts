@@ -24,9 +24,14 @@ const KEYS_A_STEP = 1000; // about 2.5 ms of Redis's time
 
 export async function dropResidue({ redis, keys, userId, now, deadline }: ResidueOptions): Promise<Residue> {
   // What the current layout can hold is never touched: by now it may be a new profile.
-  const current = new Set([keys.erased(userId), ...keys.ofUser(userId, now)]);
+  const current = new Set(keys.ofUser(userId, now));
   const id = encodeId(userId);
-  const pattern = `${keys.prefix}:*${id}*`;
+  // By its place, not anywhere: an id may well be `user`, `stats` or a date, and stand in everybody's keys.
+  const pattern = `${keys.prefix}:*:user:${id}*`;
+  const isTheirs = (key: string) => {
+    const [, , kind, owner] = key.split(':');
+    return kind === 'user' && owner === id;
+  };
   let dropped = 0;
   let cursor = '0';
   try {
@@ -34,7 +39,7 @@ export async function dropResidue({ redis, keys, userId, now, deadline }: Residu
       if (performance.now() >= deadline) return { scan: 'incomplete', residue: null };
       const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP);
       cursor = next;
-      const left = found.filter((key) => key.split(':').includes(id) && !current.has(key));
+      const left = found.filter((key) => isTheirs(key) && !current.has(key));
       if (left.length > 0) dropped += await redis.unlink(...left);
     } while (cursor !== '0');
   } catch (error) {

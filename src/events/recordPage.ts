@@ -25,7 +25,7 @@ const checkPage = compile<PageBody>({
     name: { type: 'string', minLength: 1, maxLength: 512, format: 'text' },
     url: { type: 'string', minLength: 1, maxLength: 2048, format: 'text' },
     timestamp: { type: 'string', format: 'timestamp' },
-    event_id: { type: 'string', minLength: 1, maxLength: 100, format: 'text' },
+    event_id: { type: 'string', minLength: 1, maxLength: 100, format: 'id' },
     site_id: { type: 'string', minLength: 1, maxLength: 64, format: 'id' },
   },
   required: ['user_id'],

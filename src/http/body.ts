@@ -24,7 +24,7 @@ export function jsonBody(limit: number): RequestHandler {
 
 async function readJson(req: IncomingMessage, limit: number): Promise<unknown> {
   checkMediaType(req.headers['content-type']);
-  const encoding = req.headers['content-encoding'] ?? 'identity';
+  const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding !== 'identity' && encoding !== 'gzip') {
     throw new Problem('unsupported_media_type', 'Content-Encoding may be gzip, or left out.', {
       headers: { 'Accept-Encoding': 'gzip' },
@@ -76,7 +76,7 @@ function readAll(req: IncomingMessage, limit: number): Promise<Buffer> {
     };
     req.on('data', onData);
     req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    req.on('error', reject); // the client went away: nobody hears the answer
+    req.on('error', () => reject(new Problem('invalid_json', 'The body broke off.'))); // nobody hears it
   });
 }
 

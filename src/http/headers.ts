@@ -21,7 +21,7 @@ function securityHeaders(): [name: string, value: string][] {
 }
 
 /** An id that a proxy gave is kept if it is one (a UUID or hex); anything else could carry what must not be logged. */
-const FOREIGN_ID = /^[0-9a-f-]{16,64}$/i;
+const FOREIGN_ID = /^[0-9a-f]{8}[0-9a-f-]{8,56}$/i;
 
 export function commonHeaders(): RequestHandler {
   const headers = securityHeaders();

@@ -1,6 +1,8 @@
 // What the scoring service reads.
 
-import { Damaged, fromRedis } from '../redis/errors.ts';
+import type { Metrics } from '../metrics.ts';
+import { answerOf } from '../redis/calls.ts';
+import { Damaged } from '../redis/errors.ts';
 import { createGrouping } from '../redis/grouping.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
 import type { FootfallRedis, ProfileReply } from '../redis/scripts.ts';
@@ -36,10 +38,11 @@ export interface ProfilesOptions {
   sessionGapSeconds: number;
   timeSpentUnit: 'minutes' | 'seconds';
   mostInFlight: number;
+  metrics: Metrics;
 }
 
 export function createProfiles(options: ProfilesOptions): Profiles {
-  const { redis, keys, clock, mostInFlight } = options;
+  const { redis, keys, clock, mostInFlight, metrics } = options;
   const gap = String(options.sessionGapSeconds * SECOND);
   const unit = options.timeSpentUnit === 'seconds' ? SECOND : MINUTE;
 
@@ -50,9 +53,12 @@ export function createProfiles(options: ProfilesOptions): Profiles {
     async send(shard, userIds) {
       const args = [gap, windowDates(clock())];
       for (const userId of userIds) args.push(encodeId(userId));
-      const replies = await redis.ffProfile(keys.shard(shard), args).catch((error) => {
-        throw fromRedis(error);
-      });
+      const replies = await answerOf(
+        metrics,
+        'profile',
+        userIds.length,
+        redis.ffProfile(keys.shard(shard), args),
+      );
       return userIds.map((userId, i) => profile(userId, replies[i]!, unit));
     },
   });
@@ -63,9 +69,8 @@ export function createProfiles(options: ProfilesOptions): Profiles {
     async daysOf(userId) {
       const now = clock();
       const args = [gap, windowDates(now), encodeId(userId)];
-      const rows = await redis.ffDays(keys.shard(keys.shardOf(userId)), args).catch((error) => {
-        throw fromRedis(error);
-      });
+      const shard = keys.shard(keys.shardOf(userId));
+      const rows = await answerOf(metrics, 'days', 1, redis.ffDays(shard, args));
       if (rows === 'damaged') throw new Damaged();
       const oldest = dayOf(now) - WINDOW_DAYS + 1;
       return rows.map(([views, ms, page], i) => ({

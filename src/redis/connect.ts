@@ -20,6 +20,7 @@ export function connectRedis({ url, timeoutMs }: RedisAddress): FootfallRedis {
     commandTimeout: timeoutMs,
     socketTimeout: timeoutMs + 500,
     connectTimeout: 2000,
+    disconnectTimeout: 200, // how long a socket that is being closed may linger
     keepAlive: 10_000,
     // Back soon after Redis is: service resumes within 1.5 s of its port opening.
     retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1000) + Math.random() * 50,

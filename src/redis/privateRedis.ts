@@ -1,60 +1,79 @@
 // A Redis of our own, for those who bring none: a child process on a Unix socket, with its files under DATA_DIR.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { accessSync, constants, lstatSync, mkdirSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-
-/** Why a private Redis cannot be had, in one line that says how to mend it. */
-export class PrivateRedisError extends Error {
-  override name = 'PrivateRedisError';
-}
+import { CannotStart } from '../cannotStart.ts';
+import { MINUTE, SECOND } from '../time.ts';
+import { type DataDir, dataDirAt, lockDataDir, prepareDataDir } from './dataDir.ts';
 
 export interface PrivateRedis {
   url: string;
-  pid: number;
+  pid(): number | undefined;
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT = 60_000; // loading a large append-only file takes a while
-const STOP_TIMEOUT = 10_000;
-const SOCKET_PATH_LIMIT = 100; // the system's is 107 bytes on Linux, 103 on a Mac
+const START_TIMEOUT = 10 * MINUTE; // a large append-only file takes long to load
+const STOP_TIMEOUT = 10 * SECOND;
+const LONGEST_PAUSE = 5 * SECOND;
 
-export async function startPrivateRedis(dataDir: string): Promise<PrivateRedis> {
+/** Where the private Redis of a DATA_DIR listens, running or not. */
+export const privateRedisUrl = (dataDir: string): string => urlOf(dataDirAt(dataDir));
+
+const urlOf = ({ socket }: DataDir) => `unix://${encodeURI(socket)}`;
+
+/**
+ * Starts it, and starts it again if it ends on its own. `say` hears what an operator should know.
+ */
+export async function startPrivateRedis(
+  path: string,
+  say: (level: 'info' | 'warn' | 'error', message: string) => void,
+): Promise<PrivateRedis> {
   const program = findProgram(['redis-server', 'valkey-server']);
-  const dir = resolve(dataDir, 'redis');
-  makeFolder(dir);
-  const socket = join(socketFolder(dir), 'redis.sock');
-  await stopLeftover(socket);
-  const child = spawn(
-    program,
-    [
-      ['--port', '0'],
-      ['--unixsocket', socket],
-      ['--unixsocketperm', '700'],
-      ['--dir', dir],
-      // Every event is handed to the append-only file before it is answered; snapshots would only repeat that.
-      ['--appendonly', 'yes'],
-      ['--appendfsync', 'everysec'],
-      ['--save', ''],
-      // Every profile key has a TTL, so any other policy might drop profiles in silence.
-      ['--maxmemory-policy', 'noeviction'],
-      ['--lazyfree-lazy-expire', 'yes'],
-      ['--daemonize', 'no'],
-    ].flat(),
-    // A session of its own: a Ctrl-C in the terminal must not end it before the service has finished with it.
-    { detached: true, stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  const said: string[] = [];
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    said.push(...text.split('\n').filter(Boolean));
-    said.splice(0, said.length - 20);
+  const dataDir = prepareDataDir(path);
+  const unlock = await lockDataDir(dataDir);
+  if (await stopLeftover(dataDir)) say('warn', 'stopped the private Redis that a killed service had left');
+
+  let stopping = false;
+  let child = launch(program, dataDir);
+  await answers(child, dataDir.socket).catch((error) => {
+    child.process.kill('SIGKILL');
+    unlock();
+    throw error;
   });
-  await Promise.race([answers(socket), failure(child, said)]);
-  return { url: `unix://${encodeURI(socket)}`, pid: child.pid!, stop: () => stop(child) };
+  void keepRunning();
+
+  async function keepRunning(): Promise<void> {
+    let pause = 100;
+    while (!stopping) {
+      const since = performance.now();
+      const reason = await child.ended;
+      if (stopping) return;
+      if (performance.now() - since > MINUTE) pause = 100;
+      say('error', `the private Redis ${reason}; it is started again in ${pause} ms`);
+      await delay(pause);
+      pause = Math.min(pause * 2, LONGEST_PAUSE);
+      if (stopping) return;
+      child = launch(program, dataDir);
+      await answers(child, dataDir.socket).then(
+        () => say('info', 'the private Redis is back'),
+        () => undefined, // it ended again: the next round says so
+      );
+    }
+  }
+
+  return {
+    url: urlOf(dataDir),
+    pid: () => child.process.pid,
+    async stop() {
+      stopping = true;
+      await end(child.process);
+      unlock();
+    },
+  };
 }
 
 function findProgram(names: string[]): string {
@@ -63,99 +82,131 @@ function findProgram(names: string[]): string {
     try {
       accessSync(path, constants.X_OK);
       return path;
-    } catch {}
+    } catch {
+      // not in this folder
+    }
   }
-  throw new PrivateRedisError(
+  throw new CannotStart(
     `neither ${names.join(' nor ')} is installed: install one of them, or set REDIS_URL to a Redis that you have`,
   );
 }
 
-function makeFolder(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    accessSync(dir, constants.W_OK);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new PrivateRedisError(
-      `DATA_DIR can't be written (${code} at ${dir}): make it writable, or choose another`,
-    );
-  }
+interface Child {
+  process: ChildProcess;
+  /** Resolves when it has ended, with how and its last words. */
+  ended: Promise<string>;
 }
 
-/** The data's own folder, or one of ours in the temporary folder where that would make the socket's path too long. */
-function socketFolder(dir: string): string {
-  if (Buffer.byteLength(join(dir, 'redis.sock')) <= SOCKET_PATH_LIMIT) return dir;
-  const { uid } = userInfo();
-  const name = `footfall-${uid}-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`;
-  const folder = join(tmpdir(), name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { uid: owner, mode } = lstatSync(folder);
-  if (owner !== uid || (mode & 0o077) !== 0) {
-    throw new PrivateRedisError(`${folder} is not ours alone: remove it, or choose a shorter DATA_DIR`);
-  }
-  return folder;
+function launch(program: string, { files, socket }: DataDir): Child {
+  const settings: [name: string, value: string][] = [
+    ['--port', '0'],
+    ['--unixsocket', socket],
+    ['--unixsocketperm', '700'],
+    ['--dir', files],
+    ['--pidfile', join(files, 'redis.pid')],
+    // Every event is handed to the append-only file before it is answered; snapshots would only repeat that.
+    ['--appendonly', 'yes'],
+    ['--appendfsync', 'everysec'],
+    ['--save', ''],
+    // Every profile key has a TTL, so any other policy might drop profiles in silence.
+    ['--maxmemory-policy', 'noeviction'],
+    ['--daemonize', 'no'],
+  ];
+  // A session of its own: a Ctrl-C in the terminal must not end it before the service has finished with it.
+  const child = spawn(program, settings.flat(), { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  let words = 'without a word';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    const lines = text.split('\n').filter((line) => / [#*] /.test(line));
+    words = lines.at(-1)?.replace(/^.* [#*] /, '') ?? words;
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`did not start: ${error.message}`));
+    child.once('close', (code, signal) => resolve(`ended with ${signal ?? `code ${code}`}: ${words}`));
+  });
+  return { process: child, ended };
 }
 
-const quick = (socket: string) =>
-  new Redis(socket, {
+/** Resolves once it serves, which is after it has loaded its files. */
+async function answers(child: Child, socket: string): Promise<void> {
+  let ended: string | undefined;
+  void child.ended.then((reason) => {
+    ended = reason;
+  });
+  const deadline = performance.now() + START_TIMEOUT;
+  while (performance.now() < deadline) {
+    if (ended !== undefined) throw new CannotStart(`the private Redis ${ended}`);
+    const redis = await reach(socket);
+    if (redis) {
+      const pong = await redis.ping().catch(() => undefined);
+      redis.disconnect();
+      if (pong === 'PONG') return;
+    }
+    await delay(10);
+  }
+  throw new CannotStart(`the private Redis did not answer within ${START_TIMEOUT / MINUTE} minutes`);
+}
+
+/** A client, or undefined if nobody listens. */
+async function reach(socket: string): Promise<Redis | undefined> {
+  const redis = new Redis(socket, {
     lazyConnect: true,
     retryStrategy: null,
     enableOfflineQueue: false,
-    commandTimeout: 2000,
-  }).on('error', () => undefined);
-
-/** A service that was killed leaves its Redis running: it is told to save and stop, so that ours can take over. */
-async function stopLeftover(socket: string): Promise<void> {
-  const redis = quick(socket);
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 2 * SECOND,
+    protocol: 2,
+  });
+  redis.on('error', () => undefined);
   try {
     await redis.connect();
-    await redis.shutdown().catch(() => undefined); // it closes the connection in place of a reply
-    await waitUntil(() => redis.status === 'end' || redis.status === 'close', STOP_TIMEOUT);
+    return redis;
   } catch {
-    // nobody is there
-  } finally {
     redis.disconnect();
+    return undefined;
   }
 }
 
-async function answers(socket: string): Promise<void> {
-  const ready = await waitUntil(async () => {
-    const redis = quick(socket);
-    try {
-      await redis.connect(); // resolves once Redis has loaded its files
-      return (await redis.ping()) === 'PONG';
-    } catch {
-      return false;
-    } finally {
-      redis.disconnect();
-    }
-  }, START_TIMEOUT);
-  if (!ready)
-    throw new PrivateRedisError(`the private Redis did not answer within ${START_TIMEOUT / 1000} s`);
+/** A service that was killed leaves its Redis running: it is told to stop, so that ours can take over its files. */
+async function stopLeftover({ files, socket }: DataDir): Promise<boolean> {
+  const redis = await reach(socket);
+  if (!redis) return false;
+  const pid = pidOfRedis(files, socket);
+  await redis.shutdown().catch(() => undefined); // it closes the connection in place of a reply
+  redis.disconnect();
+  if (pid === undefined) return true;
+  const deadline = performance.now() + STOP_TIMEOUT;
+  while (isRunning(pid)) {
+    if (performance.now() > deadline) process.kill(pid, 'SIGKILL');
+    await delay(20);
+  }
+  return true;
 }
 
-async function failure(child: ChildProcess, said: string[]): Promise<never> {
-  const reason = await Promise.race([
-    once(child, 'exit').then(([code, signal]) => `ended with ${code ?? signal}`),
-    once(child, 'error').then(([error]) => `did not start: ${error.message}`),
-  ]);
-  throw new PrivateRedisError(`the private Redis ${reason}: ${said.at(-1)?.trim() ?? 'it said nothing'}`);
+/** The pid that a Redis wrote down, if that is still the Redis on this socket. */
+function pidOfRedis(files: string, socket: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(files, 'redis.pid'), 'utf8'));
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(socket) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM'); // it writes and syncs its append-only file, then ends
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT);
   await gone;
   clearTimeout(late);
-}
-
-async function waitUntil(condition: () => boolean | Promise<boolean>, timeout: number): Promise<boolean> {
-  const deadline = performance.now() + timeout;
-  while (performance.now() < deadline) {
-    if (await condition()) return true;
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  return false;
 }

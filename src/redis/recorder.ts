@@ -1,8 +1,10 @@
 // Page views on their way into Redis.
 
 import { identityOf, type PageView } from '../events/pageView.ts';
+import type { Metrics } from '../metrics.ts';
 import { type Clock, DAY, datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
-import { Damaged, fromRedis } from './errors.ts';
+import { answerOf } from './calls.ts';
+import { Damaged } from './errors.ts';
 import { createGrouping } from './grouping.ts';
 import { encodeId, type Keys } from './keys.ts';
 import type { FootfallRedis, RecordOutcome } from './scripts.ts';
@@ -30,9 +32,11 @@ export interface RecorderOptions {
   clock: Clock;
   limits: Limits;
   mostInFlight: number;
+  metrics: Metrics;
 }
 
-export function createRecorder({ redis, keys, clock, limits, mostInFlight }: RecorderOptions): Recorder {
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { redis, keys, clock, limits, mostInFlight, metrics } = options;
   const gap = String(limits.sessionGapSeconds * SECOND);
   const maxViews = String(limits.maxViewsPerUserDay);
   const maxPages = String(limits.maxPagesPerUserDay);
@@ -55,13 +59,16 @@ export function createRecorder({ redis, keys, clock, limits, mostInFlight }: Rec
       for (const view of views) {
         args.push(encodeId(view.userId), String(view.at), identityOf(view), view.name);
       }
-      try {
-        return (await redis.ffRecord(keys.shard(shard), args)).map((outcome) =>
-          outcome === 'damaged' ? new Damaged() : outcome,
-        );
-      } catch (error) {
-        throw fromRedis(error);
-      }
+      const outcomes = await answerOf(
+        metrics,
+        'record',
+        views.length,
+        redis.ffRecord(keys.shard(shard), args),
+      );
+      return outcomes.map((outcome) => {
+        metrics.event(outcome);
+        return outcome === 'damaged' ? new Damaged() : outcome;
+      });
     },
   });
 

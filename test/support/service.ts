@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 import { createServices } from '../../src/services.ts';
 
@@ -29,12 +30,14 @@ export function fakeClock(start: string | number = NOON): FakeClock {
 /** `config` takes the settings by their property names and overrides the defaults. */
 export function service(redis: FootfallRedis, config: Partial<Config> = {}, clock = fakeClock()) {
   const settings = { ...readConfig({}), ...config };
-  const services = createServices(redis, settings, clock);
+  const metrics = createMetrics();
+  const services = createServices(redis, settings, clock, metrics);
   const app = createApp({
     ...services,
     clock,
+    metrics,
     log: pino({ level: 'silent' }),
     unreadyBecause: () => undefined,
   });
-  return { ...services, app, clock, redis, settings };
+  return { ...services, app, clock, redis, settings, metrics };
 }

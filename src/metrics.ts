@@ -1,0 +1,115 @@
+// What an operator can watch, for Prometheus. Labels are few and name nobody: outcomes, routes, statuses, scripts.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export type Script = 'record' | 'profile' | 'days' | 'erase';
+
+export interface Metrics {
+  /** Events by what became of them. */
+  event(outcome: string): void;
+  /** A request that was answered: the route's pattern, never its path. */
+  request(route: string, status: number, seconds: number): void;
+  /** A call of a script, with how many events or users it carried. */
+  call(script: Script, seconds: number, size: number): void;
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+/** Figures that are read when they are asked for. */
+export interface Gauges {
+  /** Events that wait for Redis. */
+  eventsInFlight(): number;
+  /** Redis's own: bytes in use, and how long it takes to answer; undefined when it does not. */
+  redis(): Promise<{ memory: number; lagSeconds: number } | undefined>;
+}
+
+const TIMES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
+
+export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchProcess(): void } {
+  const registry = new Registry();
+  const registers = [registry];
+  const events = new Counter({
+    name: 'footfall_events_total',
+    help: 'Events by what became of them.',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  const requests = new Counter({
+    name: 'footfall_http_requests_total',
+    help: 'Requests answered, by route and status.',
+    labelNames: ['route', 'status'] as const,
+    registers,
+  });
+  const requestTimes = new Histogram({
+    name: 'footfall_http_request_seconds',
+    help: 'From the head of a request to the end of its answer, by route.',
+    labelNames: ['route'] as const,
+    buckets: TIMES,
+    registers,
+  });
+  const callTimes = new Histogram({
+    name: 'footfall_redis_call_seconds',
+    help: 'Calls of scripts, from sending to the reply, by script.',
+    labelNames: ['script'] as const,
+    buckets: TIMES,
+    registers,
+  });
+  const groupSizes = new Histogram({
+    name: 'footfall_group_size',
+    help: 'Events or users that one call of a script carried, by script.',
+    labelNames: ['script'] as const,
+    buckets: SIZES,
+    registers,
+  });
+
+  return {
+    event: (outcome) => events.inc({ outcome }),
+    request(route, status, seconds) {
+      requests.inc({ route, status });
+      requestTimes.observe({ route }, seconds);
+    },
+    call(script, seconds, size) {
+      callTimes.observe({ script }, seconds);
+      groupSizes.observe({ script }, size);
+    },
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    watch: (gauges) => watch(gauges, registers),
+    watchProcess: () => collectDefaultMetrics({ register: registry }),
+  };
+}
+
+function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
+  new Gauge({
+    name: 'footfall_events_in_flight',
+    help: 'Events that wait for Redis.',
+    registers,
+    collect() {
+      this.set(eventsInFlight());
+    },
+  });
+  const memory = new Gauge({
+    name: 'footfall_redis_memory_bytes',
+    help: 'Memory that Redis uses.',
+    registers,
+  });
+  const lag = new Gauge({
+    name: 'footfall_redis_lag_seconds',
+    help: 'How long Redis takes to answer now.',
+    registers,
+  });
+  new Gauge({
+    name: 'footfall_redis_up',
+    help: '1 when Redis answers.',
+    registers,
+    async collect() {
+      const figures = await redis();
+      this.set(figures ? 1 : 0);
+      if (figures) {
+        memory.set(figures.memory);
+        lag.set(figures.lagSeconds);
+      }
+    },
+  });
+}
