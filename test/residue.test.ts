@@ -89,7 +89,9 @@ overEachRedis((server) => {
     ...['stats', 'pages', dateOf(TODAY - 1), String(LAYOUT_VERSION), keys.erased('bob').split(':').at(-1)!],
   ])('erasing %j leaves the current layout of all others, and what it depends on', async (userId) => {
     await checkMeta(server.redis, keys, 1800);
-    await record(['bob', 'a:b', 'a'].filter((id) => id !== userId).map((id) => view(id, at('10:00'))));
+    await record(
+      ['bob', 'a:b', 'a', `${userId}x`].filter((id) => id !== userId).map((id) => view(id, at('10:00'))),
+    );
     await server.redis.set(keys.erased('bob'), String(at('09:00')));
     const before = await snapshot(server.redis);
     const { eraser } = service(server.redis);

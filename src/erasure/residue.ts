@@ -40,7 +40,8 @@ export async function dropResidue({ redis, keys, userId, now, deadline }: Residu
       const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP);
       cursor = next;
       const left = found.filter((key) => isTheirs(key) && !current.has(key));
-      if (left.length > 0) dropped += await redis.unlink(...left);
+      // One by one: a key of another layout may lie in any slot.
+      for (const key of left) dropped += await redis.unlink(key);
     } while (cursor !== '0');
   } catch (error) {
     throw fromRedis(error);

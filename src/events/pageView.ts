@@ -24,7 +24,7 @@ const digests = new Map<string, string>();
 const DIGESTS_KEPT = 10_000;
 
 /** Pages come again and again, so their digests are kept. */
-function pageDigest(name: string): string {
+export function pageDigest(name: string): string {
   let digest = digests.get(name);
   if (digest === undefined) {
     digest = createHash('sha256').update(name).digest('base64url').slice(0, 11);

@@ -212,18 +212,6 @@ overEachRedis((server) => {
     }
   });
 
-  test.each([
-    ['stats', stats],
-    ['pages', pages],
-    ['visits', visits],
-  ])('%s that were lost come back with an expiry, as all that a user has', async (_, key) => {
-    await given({ plant: (redis) => redis.del(key) });
-    await record([view(VICTIM, at('10:50'))]);
-    for (const stored of [stats, pages, visits]) {
-      if (await server.redis.exists(stored)) expect(await server.redis.pttl(stored)).toBeGreaterThan(0);
-    }
-  });
-
   test.each(disagreements)('$what: an erasure repairs it', async (damage) => {
     await given(damage);
     const { eraser, recorder, profiles } = service(server.redis);

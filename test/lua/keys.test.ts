@@ -63,6 +63,16 @@ overEachRedis((server, cluster) => {
       expect(await touched(userId, old)).toEqual([keys.erased(userId)]);
       expect(await touched(userId, calls.record([view(userId, at('10:00', 5))]))).toEqual([]);
 
+      const withId = (days: number) => calls.record([view(userId, at('10:00', days), { eventId: 'y' })]);
+      expect(await touched(userId, withId(1))).toEqual(
+        [keys.erased(userId), ...of(TODAY + 1), keys.visits(userId, TODAY)].sort(),
+      );
+      const besideOldest = [keys.visits(userId, TODAY - 7), keys.visits(userId, TODAY - 5)];
+      expect(await touched(userId, withId(-6))).toEqual(
+        [keys.erased(userId), ...of(TODAY - 6), ...besideOldest].sort(),
+      );
+      await server.redis.del(...of(TODAY + 1), ...of(TODAY - 6));
+
       const window = Array.from({ length: 7 }, (_, i) => TODAY - i);
       const stats = window.map((day) => keys.stats(userId, day));
       const read = [...stats, keys.pages(userId, TODAY)].sort();

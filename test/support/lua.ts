@@ -183,4 +183,5 @@ const TYPES: Record<string, (redis: FootfallRedis, key: string) => Promise<unkno
 };
 
 /** Every type but the right one, and how to plant it. */
-export const wrongTypes = (right: string) => Object.entries(TYPES).filter(([type]) => type !== right);
+export const wrongTypes = (...right: string[]) =>
+  Object.entries(TYPES).filter(([type]) => !right.includes(type));

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis } from '../../src/redis/connect.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 
@@ -56,7 +57,7 @@ export async function startRedis({ cluster, tcp, args = [] }: TestRedisOptions =
     await ready;
     if (cluster) {
       await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-      while (!String(await redis.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) {}
+      while (!String(await redis.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) await delay(20);
     }
   } catch (error) {
     await stop();

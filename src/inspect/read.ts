@@ -1,0 +1,122 @@
+// All that Redis holds of one user, as it stands there, read in one transaction: nothing moves in between.
+
+import { CannotStart } from '../cannotStart.ts';
+import { createKeys, encodeId, type Keys, LAYOUT_VERSION } from '../redis/keys.ts';
+import { assemble, type FootfallRedis, type ProfileReply } from '../redis/scripts.ts';
+import { datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
+
+/** A key's content, or why it can't be read; undefined where there is no such key. */
+export interface Part<T> {
+  content: T | undefined;
+  fault: string | undefined;
+  /** ms until it goes; undefined where it never does. */
+  ttl: number | undefined;
+}
+
+export interface StoredDay {
+  day: number;
+  stats: Part<Record<string, string>>;
+  /** Most views first; a tie by bytes. */
+  pages: Part<[name: string, views: number][]>;
+  /** In order of time. */
+  visits: Part<[member: string, ms: number][]>;
+}
+
+export interface StoredUser {
+  /** What every key of the user begins with. */
+  begin: string;
+  now: number;
+  gap: number;
+  days: StoredDay[];
+  mark: Part<string>;
+  profile: ProfileReply;
+}
+
+/** Redis's answers in a transaction, one after the other. */
+type Replies = () => [error: Error | null, result: unknown];
+
+export async function readUser(
+  redis: FootfallRedis,
+  prefix: string,
+  userId: string,
+  now: number,
+): Promise<StoredUser> {
+  const { keys, gap } = await readMeta(redis, prefix);
+  const days = keys.storedDays(now);
+  const today = dayOf(now);
+  const shard = keys.shard(keys.shardOf(userId));
+  const multi = redis.multi();
+  for (const day of days) {
+    const [stats, pages, visits] = [
+      keys.stats(userId, day),
+      keys.pages(userId, day),
+      keys.visits(userId, day),
+    ];
+    multi.hgetall(stats).pttl(stats);
+    multi.zrange(pages, 0, -1, 'WITHSCORES').pttl(pages);
+    multi.zrange(visits, 0, -1, 'WITHSCORES').pttl(visits);
+  }
+  const mark = keys.erased(userId);
+  multi.get(mark).pttl(mark);
+  const window = datesBetween(today - WINDOW_DAYS + 1, today);
+  multi.call('EVAL_RO', assemble('profile'), 1, shard, gap, window, encodeId(userId));
+
+  const replies = ((await multi.exec()) ?? []).values();
+  const next: Replies = () => replies.next().value ?? [new Error('no reply'), undefined];
+  return {
+    begin: `${shard}:user:${encodeId(userId)}:`,
+    now,
+    gap,
+    days: days.map((day) => ({
+      day,
+      stats: part(next, (fields) => fields as Record<string, string>),
+      pages: part(next, (flat) => pairs(flat as string[]).sort(byViews)),
+      visits: part(next, (flat) => pairs(flat as string[])),
+    })),
+    mark: part(next, String),
+    profile: profileOf(next),
+  };
+}
+
+/** What the stored numbers depend on, as the first start fixed it. */
+async function readMeta(redis: FootfallRedis, prefix: string): Promise<{ keys: Keys; gap: number }> {
+  const { meta } = createKeys(prefix, 1);
+  const { layout, shards, session_gap_seconds } = await redis.hgetall(meta);
+  if (layout === undefined) {
+    throw new CannotStart(
+      `there is no ${meta} in this Redis, so no service with KEY_PREFIX=${prefix} has stored here`,
+    );
+  }
+  if (layout !== String(LAYOUT_VERSION)) {
+    throw new CannotStart(
+      `${meta} in Redis says layout ${layout}, this version reads ${LAYOUT_VERSION}: run the version that wrote it`,
+    );
+  }
+  return { keys: createKeys(prefix, Number(shards)), gap: Number(session_gap_seconds) * SECOND };
+}
+
+function part<T>(next: Replies, read: (reply: unknown) => T): Part<T> {
+  const [error, reply] = next();
+  const pttl = Number(next()[1]);
+  const exists = pttl !== -2;
+  return {
+    content: exists && !error ? read(reply) : undefined,
+    fault: error ? (/^[A-Z]+/.exec(error.message)?.[0] ?? error.name) : undefined,
+    ttl: pttl < 0 ? undefined : pttl,
+  };
+}
+
+function profileOf(next: Replies): ProfileReply {
+  const [error, reply] = next();
+  if (error) throw error;
+  return (reply as ProfileReply[])[0]!;
+}
+
+function pairs(flat: string[]): [string, number][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, Number(flat[2 * i + 1])]);
+}
+
+/** As profile.lua decides ties. */
+export function byViews([a, viewsOfA]: [string, number], [b, viewsOfB]: [string, number]): number {
+  return viewsOfB - viewsOfA || Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,0 +1,54 @@
+// The Redis that the service uses, for a command that an operator types beside it.
+
+import { CannotStart } from '../cannotStart.ts';
+import type { Config } from '../config.ts';
+import { connectRedis } from './connect.ts';
+import { privateRedisUrl } from './privateRedis.ts';
+import type { FootfallRedis } from './scripts.ts';
+
+export interface OpenOptions {
+  /** Lets nothing through that could write. */
+  readOnly?: boolean;
+}
+
+/** A client that is ready. Whoever opens it disconnects it. */
+export async function openStore(config: Config, { readOnly = false }: OpenOptions = {}) {
+  const redis = connectRedis({
+    url: config.redisUrl ?? privateRedisUrl(config.dataDir),
+    timeoutMs: config.redisTimeoutMs,
+  });
+  if (readOnly) refuseWrites(redis);
+  let fault: (Error & { code?: string }) | undefined;
+  redis.on('error', (error) => {
+    fault ??= error;
+  });
+  try {
+    await redis.connect();
+  } catch {
+    redis.disconnect(); // it would go on trying
+    throw new CannotStart(unreachable(config, fault?.code ?? /^[A-Z]{3,}\b/.exec(fault?.message ?? '')?.[0]));
+  }
+  return redis;
+}
+
+/** Without the address: REDIS_URL may hold a password. */
+function unreachable({ redisUrl, dataDir }: Config, word = 'no answer'): string {
+  return redisUrl === undefined
+    ? `the private Redis of DATA_DIR=${dataDir} is not running (${word}): it runs with the service, so start that (npm start), or set REDIS_URL`
+    : `the Redis of REDIS_URL can't be reached (${word}): start it, or mend REDIS_URL`;
+}
+
+/** What a connection needs, and what reads. A script only by EVAL_RO: there Redis itself refuses a write. */
+const READS = new Set([
+  ...['auth', 'hello', 'select', 'client', 'info', 'ping', 'quit'],
+  ...['multi', 'exec', 'get', 'hgetall', 'zrange', 'pttl', 'eval_ro'],
+]);
+
+function refuseWrites(redis: FootfallRedis): void {
+  const send = redis.sendCommand.bind(redis);
+  redis.sendCommand = (command, stream) => {
+    if (READS.has(command.name)) return send(command, stream);
+    command.reject(new Error(`${command.name} may write, and this connection only reads`));
+    return command.promise;
+  };
+}
