@@ -53,8 +53,8 @@ export async function readUser(
       keys.visits(userId, day),
     ];
     multi.hgetall(stats).pttl(stats);
-    multi.zrange(pages, 0, -1, 'WITHSCORES').pttl(pages);
-    multi.zrange(visits, 0, -1, 'WITHSCORES').pttl(visits);
+    multi.zrange(pages, '0', '-1', 'WITHSCORES').pttl(pages);
+    multi.zrange(visits, '0', '-1', 'WITHSCORES').pttl(visits);
   }
   const mark = keys.erased(userId);
   multi.get(mark).pttl(mark);
@@ -92,7 +92,11 @@ async function readMeta(redis: FootfallRedis, prefix: string): Promise<{ keys: K
       `${meta} in Redis says layout ${layout}, this version reads ${LAYOUT_VERSION}: run the version that wrote it`,
     );
   }
-  return { keys: createKeys(prefix, Number(shards)), gap: Number(session_gap_seconds) * SECOND };
+  const [count, seconds] = [Number(shards), Number(session_gap_seconds)];
+  if (!(Number.isInteger(count) && count >= 1 && count <= 256 && seconds > 0)) {
+    throw new CannotStart(`${meta} in Redis is damaged: start the service, which says how to mend it`);
+  }
+  return { keys: createKeys(prefix, count), gap: seconds * SECOND };
 }
 
 function part<T>(next: Replies, read: (reply: unknown) => T): Part<T> {

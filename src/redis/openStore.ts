@@ -2,9 +2,13 @@
 
 import { CannotStart } from '../cannotStart.ts';
 import type { Config } from '../config.ts';
+import { SECOND } from '../time.ts';
 import { connectRedis } from './connect.ts';
 import { privateRedisUrl } from './privateRedis.ts';
 import type { FootfallRedis } from './scripts.ts';
+
+/** A person waits longer than a request may. */
+const PATIENCE = 10 * SECOND;
 
 export interface OpenOptions {
   /** Lets nothing through that could write. */
@@ -15,7 +19,7 @@ export interface OpenOptions {
 export async function openStore(config: Config, { readOnly = false }: OpenOptions = {}) {
   const redis = connectRedis({
     url: config.redisUrl ?? privateRedisUrl(config.dataDir),
-    timeoutMs: config.redisTimeoutMs,
+    timeoutMs: Math.max(config.redisTimeoutMs, PATIENCE),
   });
   if (readOnly) refuseWrites(redis);
   let fault: (Error & { code?: string }) | undefined;
@@ -47,7 +51,7 @@ const READS = new Set([
 function refuseWrites(redis: FootfallRedis): void {
   const send = redis.sendCommand.bind(redis);
   redis.sendCommand = (command, stream) => {
-    if (READS.has(command.name)) return send(command, stream);
+    if (READS.has(command.name.toLowerCase())) return send(command, stream);
     command.reject(new Error(`${command.name} may write, and this connection only reads`));
     return command.promise;
   };
