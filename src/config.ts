@@ -79,13 +79,26 @@ const redisUrl: Setting<string | undefined> = {
   default: undefined,
   meaning: 'The Redis to use. Left out, the service starts a private one and keeps its files under DATA_DIR.',
   parse(value) {
-    if (!URL.canParse(value)) return undefined;
-    const url = new URL(value);
-    if (url.protocol === 'unix:') return url.pathname.length > 1 ? value : undefined;
-    if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') return undefined;
-    return url.hostname !== '' && /^(\/\d*)?$/.test(url.pathname) ? value : undefined;
+    if (!/^(rediss?|unix):\/\//.test(value) || !URL.canParse(value)) return undefined;
+    const { protocol, hostname, pathname, username, password, search, hash } = new URL(value);
+    // ioredis would take options of ours out of a query.
+    if (search || hash || !isPercentEncoded(username + password + pathname)) return undefined;
+    const ok =
+      protocol === 'unix:'
+        ? hostname === '' && /[^/]$/.test(pathname)
+        : hostname && /^(\/\d*)?$/.test(pathname);
+    return ok ? value : undefined;
   },
 };
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const settings = {
   port: integer('PORT', 3000, [0, 65_535], 'The port to listen on; 0 takes a free one.'),
@@ -193,7 +206,7 @@ export class ConfigError extends CannotStart {
 
 /** Reads all settings. A name that is set to nothing counts as left out. Throws a ConfigError that names every fault. */
 export function readConfig(env: Record<string, string | undefined>): Config {
-  const faults: string[] = [];
+  const faults = misspelt(env);
   const values: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(settings)) {
     const given = env[setting.name]?.trim() || setting.default;
@@ -211,6 +224,33 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
+}
+
+/** A name that was meant to be a setting would be passed over in silence. */
+function misspelt(env: Record<string, string | undefined>): string[] {
+  const names = Object.values(settings).map(({ name }) => name);
+  return Object.entries(env).flatMap(([given, value]) => {
+    // Kubernetes sets FOOTFALL_PORT=tcp://… for a Service of that name.
+    if (!value?.trim() || names.includes(given) || /^(tcp|udp):\/\//.test(value)) return [];
+    const ours = /^FOOTFALL_/i.test(given);
+    const bare = given.toUpperCase().replace(/^FOOTFALL_/, '');
+    // Much that is common is one letter away from PORT and HOST.
+    const meant =
+      names.find((name) => name === bare) ??
+      names.find((name) => (ours || name.length > 5) && areOneEditApart(name, bare));
+    return meant === undefined ? [] : [`${given} is not a setting: did you mean ${meant}?`];
+  });
+}
+
+/** A letter more, less, or another, or two neighbours swapped. */
+function areOneEditApart(a: string, b: string): boolean {
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  let end = 0;
+  while (end < Math.min(a.length, b.length) - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const x = a.slice(start, a.length - end);
+  const y = b.slice(start, b.length - end);
+  return (x.length < 2 && y.length < 2) || (x.length === 2 && y.length === 2 && x === y[1]! + y[0]);
 }
 
 /** A wrong REDIS_URL may hold a password, so it is not repeated. */

@@ -4,6 +4,14 @@ import { settings } from './config.ts';
 
 const rows = Object.values(settings);
 
+/** Told where a start is told of; `src/server.ts` has the same. */
+const exitCodes = [
+  '0 stopped',
+  '1 a fault of its own',
+  "2 it can't start as it is set up: the last line says what is wrong",
+  '3 stopping was cut off, by SHUTDOWN_MS or by a second signal',
+];
+
 export function helpText(): string {
   const entries = rows.map(
     ({ name, form, meaning, default: fallback }) =>
@@ -13,7 +21,9 @@ export function helpText(): string {
 
 npm start, with these settings from the environment or from a file .env:
 
-${entries.join('')}`;
+${entries.join('')}
+It ends with
+${exitCodes.map((line) => `  ${line}\n`).join('')}`;
 }
 
 export function envExample(): string {
@@ -39,5 +49,10 @@ This page is made from the table in \`src/config.ts\` by \`npm run docs\`.
 | setting | default | form | meaning |
 | --- | --- | --- | --- |
 ${lines.join('\n')}
-`;
+
+A name that is one letter away from a setting's, or a setting's with \`FOOTFALL_\` before it, is a fault too.
+
+The process ends with
+
+${exitCodes.map((line) => `- ${line.replace(/^\d/, '`$&`')}\n`).join('')}`;
 }

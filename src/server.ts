@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, type Socket, Server as TcpServer } from 'node:net';
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import type { Logger } from 'pino';
@@ -27,6 +27,9 @@ const EXIT = {
   /** Stopping took longer than SHUTDOWN_MS, or a second signal cut it short. */
   cutOff: 3,
 };
+
+/** How long a connection without a request stays open while stopping: a request may be on its way. */
+const LAST_CALL = 200;
 
 /** What has been started and must be stopped, the last first. */
 type Cleanup = (() => unknown)[];
@@ -53,15 +56,15 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<voi
     unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
   });
   const server = createServer(app);
+  const close = closing(server);
   redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
-  if (privateRedis) await readiness.started;
+  // A Redis of others may be away. One that is there is looked at before anything is sent to it.
+  const away = new Promise((resolve) => redis.once('close', resolve));
+  await (privateRedis ? readiness.started : Promise.race([readiness.started, away]));
   await listen(server, config);
-  cleanup.push(async () => {
+  cleanup.push(() => {
     stopping = true;
-    const closed = once(server, 'close');
-    server.close();
-    server.closeIdleConnections();
-    await closed;
+    return close();
   });
   greet(server, config, log);
   await readiness.started;
@@ -71,6 +74,38 @@ function startOwnRedis({ dataDir }: Config, log: Logger): Promise<PrivateRedis> 
   return startPrivateRedis(dataDir, (level, message) => log[level](message));
 }
 
+/**
+ * Gives what stops a server so that no request is dropped. Node's `close` cuts every connection that is between two
+ * requests, though the next may be on its way, keeps those that were never used, and lets requests under way end with
+ * their connection kept alive.
+ */
+function closing(server: Server): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  const responses = new Set<ServerResponse>();
+  let stopping = false;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.prependListener('request', (_req, res) => {
+    if (stopping) res.setHeader('Connection', 'close');
+    responses.add(res);
+    res.once('close', () => responses.delete(res));
+  });
+  return async () => {
+    stopping = true;
+    for (const res of responses) if (!res.headersSent) res.setHeader('Connection', 'close');
+    const closed = once(server, 'close');
+    TcpServer.prototype.close.call(server);
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, LAST_CALL);
+    await closed;
+    clearInterval(sweep);
+  };
+}
+
 async function listen(server: Server, { port, host }: Config): Promise<void> {
   server.listen(port, host);
   await once(server, 'listening').catch(({ code }: NodeJS.ErrnoException) => {
@@ -78,14 +113,13 @@ async function listen(server: Server, { port, host }: Config): Promise<void> {
       code === 'EADDRINUSE'
         ? 'is in use: stop what listens there, or choose another PORT'
         : `can't be listened on (${code}): choose another HOST or PORT`;
-    throw new CannotStart(`${host}:${port} ${reason}`);
+    throw new CannotStart(`${authority(host, port)} ${reason}`);
   });
 }
 
 function greet(server: Server, config: Config, log: Logger): void {
   const { port } = server.address() as AddressInfo;
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const url = `http://${host}:${port}`;
+  const url = `http://${authority(config.host, port)}`;
   const stores =
     config.redisUrl === undefined ? `in ${resolve(config.dataDir, 'redis')}` : 'in the Redis of REDIS_URL';
   log.info(`Footfall listens on ${url} and stores ${stores}`);
@@ -98,6 +132,10 @@ function greet(server: Server, config: Config, log: Logger): void {
 `,
     );
   }
+}
+
+function authority(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 async function figuresOf(redis: FootfallRedis) {
@@ -119,8 +157,21 @@ function complain(error: unknown): number {
     process.stderr.write(`${error.message}\n`);
     return EXIT.cannotStart;
   }
-  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  // No message: ioredis puts the arguments of a call into its errors, and those name a person.
+  const { name, code, stack }: NodeJS.ErrnoException = error instanceof Error ? error : new Error();
+  const places = (stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  process.stderr.write(`${[code === undefined ? name : `${name} ${code}`, ...places].join('\n')}\n`);
   return EXIT.fault;
+}
+
+function loadEnv(): void {
+  if (!existsSync('.env')) return;
+  try {
+    loadEnvFile('.env');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CannotStart(`.env can't be read (${code}): let it be a file that this user may read, or none`);
+  }
 }
 
 async function main(): Promise<void> {
@@ -130,19 +181,23 @@ async function main(): Promise<void> {
   }
   const cleanup: Cleanup = [];
   try {
-    if (existsSync('.env')) loadEnvFile('.env');
+    loadEnv();
     const config = readConfig(process.env);
     const log = createLog(config.logLevel);
+    const cutOff = (why: string) => {
+      log.warn(`${why}: stopping at once, open requests are cut off`);
+      process.exit(EXIT.cutOff);
+    };
     onStopSignals(
       (signal) => {
         log.info(`${signal}: stopping`);
-        setTimeout(() => process.exit(EXIT.cutOff), config.shutdownMs).unref();
+        setTimeout(() => cutOff('it took longer than SHUTDOWN_MS'), config.shutdownMs).unref();
         stop(cleanup).then(
           () => process.exit(EXIT.stopped),
           (error) => process.exit(complain(error)),
         );
       },
-      () => process.exit(EXIT.cutOff),
+      (signal) => cutOff(signal),
     );
     await start(config, log, cleanup);
   } catch (error) {
@@ -151,5 +206,7 @@ async function main(): Promise<void> {
     process.exit(code);
   }
 }
+
+process.on('uncaughtException', (error) => process.exit(complain(error)));
 
 await main();

@@ -6,7 +6,7 @@ import { SECOND } from './time.ts';
  */
 const ECHO = SECOND;
 
-export function onStopSignals(first: (signal: string) => void, second: () => void): void {
+export function onStopSignals(first: (signal: string) => void, second: (signal: string) => void): void {
   let heard: { signal: string; at: number } | undefined;
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -15,7 +15,7 @@ export function onStopSignals(first: (signal: string) => void, second: () => voi
         heard = { signal, at: now };
         first(signal);
       } else if (signal !== heard.signal || now - heard.at > ECHO) {
-        second();
+        second(signal);
       }
     });
   }

@@ -1,11 +1,12 @@
 // The folder that a private Redis keeps its files in: one service at a time.
 
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { CannotStart } from '../cannotStart.ts';
+import { SECOND } from '../time.ts';
 
 export interface DataDir {
   /** Where Redis puts its files. */
@@ -15,10 +16,14 @@ export interface DataDir {
 }
 
 const SOCKET_PATH_LIMIT = 100; // the system's is 107 bytes on Linux, 103 on a Mac
+const LEAST_ROOM = 1024 * 1024;
+const OWNER_TIMEOUT = SECOND;
 
 /** Where things are under a DATA_DIR; makes no folder. */
 export function dataDirAt(path: string): DataDir {
-  const files = resolve(path, 'redis');
+  let files = resolve(path, 'redis');
+  // One folder by two names is one folder.
+  if (existsSync(files)) files = realpathSync(files);
   return { files, socket: join(socketFolder(files), 'redis.sock') };
 }
 
@@ -30,16 +35,31 @@ function socketFolder(files: string): string {
 }
 
 export function prepareDataDir(path: string): DataDir {
-  const dataDir = dataDirAt(path);
-  const sockets = join(dataDir.socket, '..');
+  const folder = resolve(path, 'redis');
   try {
-    makeFolder(dataDir.files);
-    accessSync(dataDir.files, constants.W_OK | constants.X_OK);
+    makeFolder(folder);
+    const probe = join(folder, `probe.${process.pid}`);
+    try {
+      writeFileSync(probe, Buffer.alloc(LEAST_ROOM));
+    } finally {
+      rmSync(probe, { force: true });
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const trouble =
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? 'is full: make room'
+        : `can't be written (${code}): make it writable`;
+    throw new CannotStart(`DATA_DIR ${trouble}, or choose another (${folder})`);
+  }
+  const dataDir = dataDirAt(path);
+  const sockets = dirname(dataDir.socket);
+  try {
     makeFolder(sockets);
   } catch (error) {
-    const { code, path: where } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     throw new CannotStart(
-      `DATA_DIR can't be written (${code} at ${where}): make it writable, or choose another`,
+      `${sockets} can't be made (${code}): make ${dirname(sockets)} writable, or choose a shorter DATA_DIR`,
     );
   }
   const { uid, mode } = lstatSync(sockets);
@@ -61,34 +81,45 @@ function makeFolder(path: string): void {
  * ends, and who finds it can ask whether its owner lives.
  */
 export async function lockDataDir({ socket, files }: DataDir): Promise<() => void> {
-  const path = join(socket, '..', 'lock.sock');
+  const path = join(dirname(socket), 'lock.sock');
   const server = createServer((asker) => asker.on('error', () => undefined).end(String(process.pid)));
   server.unref();
+  const refuse = (owner: string) => {
+    throw new CannotStart(
+      `DATA_DIR is in use by another Footfall (process ${owner}, ${files}): stop it, or choose another DATA_DIR`,
+    );
+  };
   if (!(await listens(server, path))) {
-    // Put it aside before asking: who else starts at this moment must not lose a lock just taken.
+    const owner = await ownerOf(path);
+    if (owner !== undefined) refuse(owner);
+    // Nobody's, so it goes; but it is put aside and asked once more, since another start may just have taken it.
     const aside = `${path}.${process.pid}`;
-    renameSync(path, aside);
-    const owner = await ownerOf(aside);
-    if (owner !== undefined) {
+    try {
+      renameSync(path, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    const other = await ownerOf(aside);
+    if (other !== undefined) {
       renameSync(aside, path);
-      throw new CannotStart(
-        `DATA_DIR is in use by another Footfall (process ${owner}, ${files}): stop it, or choose another DATA_DIR`,
-      );
+      refuse(other);
     }
     rmSync(aside, { force: true });
-    if (!(await listens(server, path))) {
-      throw new CannotStart(
-        `DATA_DIR is being taken by another Footfall (${files}): choose another DATA_DIR`,
-      );
-    }
+    if (!(await listens(server, path))) refuse('that starts now');
   }
   return () => server.close();
 }
 
 function listens(server: Server, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException) =>
-      error.code === 'EADDRINUSE' ? resolve(false) : reject(error);
+    const onError = ({ code }: NodeJS.ErrnoException) =>
+      code === 'EADDRINUSE'
+        ? resolve(false)
+        : reject(
+            new CannotStart(
+              `${path} can't be made (${code}): choose a DATA_DIR on a disk that can hold Unix sockets`,
+            ),
+          );
     server.once('error', onError);
     server.listen(path, () => {
       server.off('error', onError);
@@ -97,16 +128,17 @@ function listens(server: Server, path: string): Promise<boolean> {
   });
 }
 
-/** The pid that answers at a lock, or undefined if nobody does. */
+/** The pid that answers at a lock, or undefined if nobody does. Who takes the call and says nothing lives too. */
 function ownerOf(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     let pid = '';
-    connect(path)
+    const asker = connect(path)
       .setEncoding('utf8')
+      .setTimeout(OWNER_TIMEOUT, () => asker.destroy())
       .on('data', (text) => {
         pid += text;
       })
-      .on('end', () => resolve(pid))
-      .on('error', () => resolve(undefined));
+      .on('error', () => resolve(undefined))
+      .on('close', () => resolve(pid || 'that does not answer'));
   });
 }

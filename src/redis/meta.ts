@@ -12,12 +12,25 @@ export async function checkMeta(redis: Redis, keys: Keys, sessionGapSeconds: num
     { field: 'session_gap_seconds', value: sessionGapSeconds, mend: 'set SESSION_GAP_SECONDS as it was' },
   ];
   for (const { field, value, mend } of rows) {
-    await redis.hsetnx(keys.meta, field, value);
-    const stored = await redis.hget(keys.meta, field);
+    let stored = await read(redis, keys, field);
+    // Not tried where it is there: a Redis that is full refuses every write, and can still be read and erased from.
+    if (stored === null) {
+      await redis.hsetnx(keys.meta, field, value);
+      stored = await read(redis, keys, field);
+    }
     if (stored !== String(value)) {
       throw new CannotStart(
         `${keys.meta} in Redis says ${field} ${stored}, but this start has ${value}: ${mend}, or choose another KEY_PREFIX`,
       );
     }
   }
+}
+
+function read(redis: Redis, keys: Keys, field: string): Promise<string | null> {
+  return redis.hget(keys.meta, field).catch((error: Error) => {
+    if (!error.message.startsWith('WRONGTYPE')) throw error;
+    throw new CannotStart(
+      `${keys.meta} in Redis is not of Footfall (WRONGTYPE): choose another KEY_PREFIX, or another Redis`,
+    );
+  });
 }

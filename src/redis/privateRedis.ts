@@ -23,7 +23,7 @@ const LONGEST_PAUSE = 5 * SECOND;
 /** Where the private Redis of a DATA_DIR listens, running or not. */
 export const privateRedisUrl = (dataDir: string): string => urlOf(dataDirAt(dataDir));
 
-const urlOf = ({ socket }: DataDir) => `unix://${encodeURI(socket)}`;
+const urlOf = ({ socket }: DataDir) => `unix://${socket.split('/').map(encodeURIComponent).join('/')}`;
 
 /**
  * Starts it, and starts it again if it ends on its own. `say` hears what an operator should know.
@@ -39,6 +39,9 @@ export async function startPrivateRedis(
 
   let stopping = false;
   let child = launch(program, dataDir);
+  // However this process exits: it would live on, since it has a session of its own.
+  const endWithUs = () => child.process.kill('SIGTERM');
+  process.on('exit', endWithUs);
   await answers(child, dataDir.socket).catch((error) => {
     child.process.kill('SIGKILL');
     unlock();
@@ -71,6 +74,7 @@ export async function startPrivateRedis(
     async stop() {
       stopping = true;
       await end(child.process);
+      process.off('exit', endWithUs);
       unlock();
     },
   };
@@ -148,7 +152,8 @@ async function answers(child: Child, socket: string): Promise<void> {
 
 /** A client, or undefined if nobody listens. */
 async function reach(socket: string): Promise<Redis | undefined> {
-  const redis = new Redis(socket, {
+  const redis = new Redis({
+    path: socket,
     lazyConnect: true,
     retryStrategy: null,
     enableOfflineQueue: false,
@@ -169,34 +174,49 @@ async function reach(socket: string): Promise<Redis | undefined> {
 
 /** A service that was killed leaves its Redis running: it is told to stop, so that ours can take over its files. */
 async function stopLeftover({ files, socket }: DataDir): Promise<boolean> {
-  const redis = await reach(socket);
-  if (!redis) return false;
-  const pid = pidOfRedis(files, socket);
-  await redis.shutdown().catch(() => undefined); // it closes the connection in place of a reply
-  redis.disconnect();
-  if (pid === undefined) return true;
   const deadline = performance.now() + STOP_TIMEOUT;
-  while (isRunning(pid)) {
-    if (performance.now() > deadline) process.kill(pid, 'SIGKILL');
+  const pid = pidOfRedis(files, socket);
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGTERM'); // it writes and syncs its append-only file, then ends
+    process.kill(pid, 'SIGCONT'); // should it stand still
+    while (isRedisOn(socket, pid)) {
+      const late = performance.now() - deadline;
+      if (late > SECOND) throw new CannotStart(doesNotStop(socket));
+      if (late > 0) process.kill(pid, 'SIGKILL');
+      await delay(20);
+    }
+    return true;
+  }
+  let found = false;
+  for (let redis = await reach(socket); redis; redis = await reach(socket)) {
+    found = true;
+    await redis.shutdown().catch(() => undefined); // it closes the connection in place of a reply
+    redis.disconnect();
+    if (performance.now() > deadline) {
+      throw new CannotStart(doesNotStop(socket));
+    }
     await delay(20);
   }
-  return true;
+  return found;
 }
+
+const doesNotStop = (socket: string) =>
+  `a Redis that does not stop holds ${socket}: end it, or choose another DATA_DIR`;
 
 /** The pid that a Redis wrote down, if that is still the Redis on this socket. */
 function pidOfRedis(files: string, socket: string): number | undefined {
   try {
     const pid = Number(readFileSync(join(files, 'redis.pid'), 'utf8'));
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(socket) ? pid : undefined;
+    return isRedisOn(socket, pid) ? pid : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isRunning(pid: number): boolean {
+/** By its command line, which one that has ended no longer has, even where nobody collects it. */
+function isRedisOn(socket: string, pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(socket);
   } catch {
     return false;
   }

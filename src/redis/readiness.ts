@@ -29,8 +29,11 @@ export interface ReadinessOptions {
 export function watchReadiness({ redis, keys, sessionGapSeconds, log }: ReadinessOptions): Readiness {
   let trouble: string | undefined = 'starting';
   let everReady = false;
+  let lastWarning: string | undefined;
   let again: NodeJS.Timeout | undefined;
-  let lastSaid = '';
+  let stopped = false;
+  let failed = false; // the connection that is being made
+  const said = new Set<string>();
   let settle: { resolve: () => void; reject: (error: Error) => void };
   const started = new Promise<void>((resolve, reject) => {
     settle = { resolve, reject };
@@ -38,8 +41,8 @@ export function watchReadiness({ redis, keys, sessionGapSeconds, log }: Readines
   started.catch(() => undefined); // whoever waits for it hears it
 
   function say(message: string): void {
-    if (message !== lastSaid) log.warn(message); // once, not at every attempt
-    lastSaid = message;
+    if (!said.has(message)) log.warn(message); // once, not at every attempt
+    said.add(message);
   }
 
   function refuse(error: CannotStart): void {
@@ -51,16 +54,19 @@ export function watchReadiness({ redis, keys, sessionGapSeconds, log }: Readines
   async function check(): Promise<void> {
     clearTimeout(again);
     try {
-      const amiss = await inspect(redis, log);
+      const { amiss, warning } = await inspect(redis);
       if (amiss === undefined) await checkMeta(redis, keys, sessionGapSeconds);
+      if (warning !== undefined && warning !== lastWarning) log.warn(warning);
+      lastWarning = warning;
       trouble = amiss;
     } catch (error) {
       if (error instanceof CannotStart) return refuse(error);
-      trouble = 'Redis does not answer';
+      if (redis.status !== 'ready') return; // the next connection is checked again
+      trouble = `Redis does not do what it must (${wordOf(error as Error)})`;
     }
     if (trouble === undefined) {
-      if (lastSaid !== '') log.info('ready again');
-      lastSaid = '';
+      if (said.size > 0) log.info('ready again');
+      said.clear();
       everReady = true;
     } else {
       say(trouble);
@@ -70,41 +76,68 @@ export function watchReadiness({ redis, keys, sessionGapSeconds, log }: Readines
   }
 
   redis.on('ready', check);
-  redis.on('error', (error: Error) => {
-    if (/^(NOAUTH|WRONGPASS)/.test(error.message)) {
-      return refuse(
-        new CannotStart('Redis asks for another password: put it into REDIS_URL, redis://:password@host'),
-      );
-    }
-    say(`Redis can't be reached (${wordOf(error)}); trying again`);
+  redis.on('connect', () => {
+    failed = false;
   });
+  redis.on('error', (error: Error) => {
+    failed = true;
+    const hopeless = HOPELESS.find(([pattern]) => pattern.test(error.message));
+    if (hopeless) refuse(new CannotStart(hopeless[1]));
+    else if (!error.message.startsWith('Stream isn')) unreachable(wordOf(error)); // that one only follows another
+  });
+  redis.on('close', () => {
+    if (!failed && !stopped) unreachable('it closed the connection');
+  });
+
+  function unreachable(why: string): void {
+    say(`Redis can't be reached (${why}); trying again`);
+  }
 
   return {
     unreadyBecause: () => (redis.status === 'ready' ? trouble : 'Redis does not answer'),
     started,
-    stop: () => clearTimeout(again),
+    stop() {
+      stopped = true;
+      clearTimeout(again);
+    },
   };
 }
 
+/** What no waiting mends. */
+const HOPELESS: [RegExp, string][] = [
+  [
+    /^(NOAUTH|WRONGPASS)|invalid password/,
+    'Redis asks for another password: put it into REDIS_URL, redis://[user]:password@host',
+  ],
+  [
+    /DB index/,
+    'Redis has no database of the number in REDIS_URL: leave it out, or raise databases in redis.conf',
+  ],
+  [/Unknown RESP type/, 'What answers at REDIS_URL is not a Redis: mend its host or port'],
+];
+
 /** The kind of an error, without what it was about: ioredis's messages can hold arguments. */
 function wordOf(error: Error & { code?: string }): string {
+  if (/timed? ?out/i.test(error.message)) return 'it does not answer';
   return error.code ?? /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? error.name;
 }
 
 /** What is amiss with a Redis, if anything. Throws if it can never do. */
-async function inspect(redis: Redis, log: Logger): Promise<string | undefined> {
+async function inspect(redis: Redis): Promise<{ amiss?: string; warning: string | undefined }> {
   const info = await redis.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const version = field('redis_version') ?? '0';
   if (Number.parseInt(version, 10) < OLDEST_REDIS) {
     throw new CannotStart(`Redis ${version} is too old: install Redis ${OLDEST_REDIS} or newer, or Valkey`);
   }
-  if (field('aof_enabled') === '0') {
-    log.warn('Redis keeps no append-only file, so a crash loses data: redis-cli CONFIG SET appendonly yes');
-  }
+  const warning =
+    field('aof_enabled') === '0'
+      ? 'Redis keeps no append-only file, so a crash loses data: redis-cli CONFIG SET appendonly yes'
+      : undefined;
   const policy = field('maxmemory_policy');
   if (policy !== 'noeviction') {
-    return `Redis may drop profiles in silence (maxmemory-policy ${policy}): redis-cli CONFIG SET maxmemory-policy noeviction`;
+    const mend = 'redis-cli CONFIG SET maxmemory-policy noeviction';
+    return { amiss: `Redis may drop profiles in silence (maxmemory-policy ${policy}): ${mend}`, warning };
   }
-  return undefined;
+  return { warning };
 }
