@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
@@ -11,6 +11,7 @@ import { createApp } from './app.ts';
 import { CannotStart } from './cannotStart.ts';
 import { type Config, readConfig } from './config.ts';
 import { helpText } from './help.ts';
+import { createFastServer } from './http/fastServer.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { connectRedis } from './redis/connect.ts';
@@ -52,7 +53,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<voi
     log,
     unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
   });
-  const server = createServer(app);
+  const server = createFastServer(app);
   redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
   if (privateRedis) await readiness.started;
   await listen(server, config);

@@ -1,5 +1,5 @@
 import { Overloaded, Unavailable } from '../src/redis/errors.ts';
-import { createGrouping, type GroupingOptions } from '../src/redis/grouping.ts';
+import { createGrouping, type GroupingOptions, promised } from '../src/redis/grouping.ts';
 import { at, scriptsOn, view } from './support/lua.ts';
 import { useRedis } from './support/redis.ts';
 import { service } from './support/service.ts';
@@ -15,7 +15,6 @@ interface Sent {
 function grouping(options: Partial<GroupingOptions<string, string>> = {}) {
   const sent: Sent[] = [];
   const { add, inFlight } = createGrouping<string, string>({
-    shards: 4,
     largest: 128,
     mostInFlight: 1000,
     send: (shard, items) =>
@@ -24,7 +23,11 @@ function grouping(options: Partial<GroupingOptions<string, string>> = {}) {
       }),
     ...options,
   });
-  return { add, inFlight, sent };
+  return {
+    add: (shard: number, item: string) => promised<string>((waiter) => add(shard, item, waiter)),
+    inFlight,
+    sent,
+  };
 }
 
 const tick = () => new Promise((done) => setImmediate(done));
