@@ -117,9 +117,12 @@ class BatchAnswer {
 
   private answerAfterLast(): void {
     if (--this.waiting > 0) return;
-    if (this.open !== undefined) return this.next(this.open);
-    this.rejected.sort((a, b) => a.index - b.index);
-    sendJson(this.res, 202, { ...this.counts, rejected: this.rejected });
+    if (this.open !== undefined) {
+      this.next(this.open);
+    } else {
+      this.rejected.sort((a, b) => a.index - b.index);
+      sendJson(this.res, 202, { ...this.counts, rejected: this.rejected });
+    }
   }
 }
 

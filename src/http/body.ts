@@ -40,7 +40,10 @@ type Read<T> = (error: Problem | undefined, value: T) => void;
 export function readText(req: IncomingMessage, limit: number, types: string[], done: Read<string>): void {
   const gzipped = isGzipped(req);
   const refusal = gzipped instanceof Problem ? gzipped : mediaTypeRefusal(req.headers['content-type'], types);
-  if (refusal) return done(refusal, '');
+  if (refusal) {
+    done(refusal, '');
+    return;
+  }
   readAll(req, limit, (error, bytes) => {
     if (error) return done(error, '');
     if (!gzipped) return decode(bytes, done);
@@ -53,7 +56,10 @@ export function readText(req: IncomingMessage, limit: number, types: string[], d
 }
 
 function decode(bytes: Buffer, done: Read<string>): void {
-  if (!isUtf8(bytes)) return done(new Problem('invalid_json', 'The body is not UTF-8.'), '');
+  if (!isUtf8(bytes)) {
+    done(new Problem('invalid_json', 'The body is not UTF-8.'), '');
+    return;
+  }
   const text = bytes.toString();
   done(undefined, text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
 }
@@ -84,7 +90,10 @@ function tooLarge(limit: number): Problem {
 const NOTHING = Buffer.alloc(0);
 
 function readAll(req: IncomingMessage, limit: number, done: Read<Buffer>): void {
-  if (Number(req.headers['content-length']) > limit) return done(tooLarge(limit), NOTHING);
+  if (Number(req.headers['content-length']) > limit) {
+    done(tooLarge(limit), NOTHING);
+    return;
+  }
   let first: Buffer | undefined; // most bodies come in one piece
   let chunks: Buffer[] | undefined;
   let size = 0;
