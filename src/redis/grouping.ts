@@ -1,7 +1,7 @@
 // A loader: what is asked in one tick for one shard goes to Redis in one call. Redis spends less per event that way
 // (8 to 32 in a call is where the gain is), and so does Node.
 
-import { Overloaded } from './errors.ts';
+import { Overloaded, Unavailable } from './errors.ts';
 
 /** Who waits for an answer. One of the two is called, once. */
 export interface Waiter<Result> {
@@ -32,6 +32,7 @@ interface Group<Item, Result> {
 export function createGrouping<Item, Result>(options: GroupingOptions<Item, Result>): Grouping<Item, Result> {
   const { largest, mostInFlight, send } = options;
   const open = new Map<number, Group<Item, Result>>();
+  const underWay = new Set<number>(); // shards
   let scheduled = false;
   let inFlight = 0;
 
@@ -60,25 +61,50 @@ export function createGrouping<Item, Result>(options: GroupingOptions<Item, Resu
 
   function flush(): void {
     scheduled = false;
-    for (const group of open.values()) void carry(group);
-    open.clear();
+    for (const group of open.values()) {
+      // While a call of this shard is under way, a group that is not full waits and grows: under load that makes fewer
+      // and larger calls, and without load there is nothing to wait for.
+      if (underWay.has(group.shard)) continue;
+      open.delete(group.shard);
+      void carry(group);
+    }
   }
 
-  async function carry({ shard, items, waiters }: Group<Item, Result>): Promise<void> {
+  async function carry(group: Group<Item, Result>): Promise<void> {
+    const { shard, items, waiters } = group;
+    underWay.add(shard);
     let answers: (Result | Error)[];
     try {
       answers = await send(shard, items);
     } catch (error) {
-      inFlight -= items.length;
-      for (const waiter of waiters) waiter.failed(error);
+      const next = after(group);
+      // Who waited behind a call that Redis did not answer has waited as long: nobody waits for two.
+      if (next && error instanceof Unavailable) fail(next, error);
+      else if (next) void carry(next);
+      fail(group, error);
       return;
     }
+    const next = after(group);
+    if (next) void carry(next);
     inFlight -= items.length;
     for (let i = 0; i < waiters.length; i++) {
       const answer = answers[i]!;
       if (answer instanceof Error) waiters[i]!.failed(answer);
       else waiters[i]!.done(answer);
     }
+  }
+
+  /** The group that waited behind one whose call has ended. */
+  function after({ shard }: Group<Item, Result>): Group<Item, Result> | undefined {
+    underWay.delete(shard);
+    const next = open.get(shard);
+    open.delete(shard);
+    return next;
+  }
+
+  function fail({ items, waiters }: Group<Item, Result>, error: unknown): void {
+    inFlight -= items.length;
+    for (const waiter of waiters) waiter.failed(error);
   }
 
   return { add, inFlight: () => inFlight };
