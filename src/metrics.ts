@@ -115,27 +115,43 @@ function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
       this.set(eventsInFlight());
     },
   });
-  const memory = new Gauge({
-    name: 'footfall_redis_memory_bytes',
-    help: 'Memory that Redis uses.',
-    registers,
-  });
-  const lag = new Gauge({
-    name: 'footfall_redis_lag_seconds',
-    help: 'How long Redis takes to answer now.',
-    registers,
-  });
+
+  // A scrape asks every gauge at once, and each must wait for the figures: they share one reading.
+  let reading: ReturnType<Gauges['redis']> | undefined;
+  const figures = () => {
+    reading ??= redis().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
   new Gauge({
     name: 'footfall_redis_up',
     help: '1 when Redis answers.',
     registers,
     async collect() {
-      const figures = await redis();
-      this.set(figures ? 1 : 0);
-      if (figures) {
-        memory.set(figures.memory);
-        lag.set(figures.lagSeconds);
-      }
+      this.set((await figures()) ? 1 : 0);
     },
   });
+  new Gauge({
+    name: 'footfall_redis_memory_bytes',
+    help: 'Memory that Redis uses.',
+    registers,
+    async collect() {
+      setOrLeaveOut(this, (await figures())?.memory);
+    },
+  });
+  new Gauge({
+    name: 'footfall_redis_lag_seconds',
+    help: 'How long Redis takes to answer now.',
+    registers,
+    async collect() {
+      setOrLeaveOut(this, (await figures())?.lagSeconds);
+    },
+  });
+}
+
+/** What is not known is not told: an old figure would look like a new one. */
+function setOrLeaveOut(gauge: Gauge, value: number | undefined): void {
+  if (value === undefined) gauge.remove();
+  else gauge.set(value);
 }
