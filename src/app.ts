@@ -4,13 +4,14 @@ import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import { eraseUser } from './erasure/eraseUser.ts';
 import { recordPage } from './events/recordPage.ts';
-import { commonHeaders } from './http/headers.ts';
+import { recordPages } from './events/recordPages.ts';
 import { alive, ready } from './http/health.ts';
 import { measured, showMetrics } from './http/measure.ts';
 import { problemHandler } from './http/problem.ts';
 import { addRoute, notFound } from './http/routes.ts';
 import type { Metrics } from './metrics.ts';
 import { readDays, readProfile } from './profiles/readProfile.ts';
+import { readProfiles } from './profiles/readProfiles.ts';
 import type { Services } from './services.ts';
 import type { Clock } from './time.ts';
 
@@ -32,9 +33,10 @@ export function createApp(options: AppOptions): Express {
   app.set('query parser', 'simple');
 
   app.use(measured(metrics));
-  app.use(commonHeaders());
-  addRoute(app, '/v1/page', { post: recordPage(recorder, clock) });
+  addRoute(app, '/v1/page', { post: recordPage(recorder, profiles, clock) });
+  addRoute(app, '/v1/pages', { post: [recordPages(recorder, clock)] });
   addRoute(app, '/v1/user/:user_id', { get: [readProfile(profiles)], delete: [eraseUser(eraser)] });
+  addRoute(app, '/v1/users/profiles', { post: readProfiles(profiles) });
   addRoute(app, '/v1/user/:user_id/days', { get: [readDays(profiles)] });
   addRoute(app, '/livez', { get: [alive] });
   addRoute(app, '/readyz', { get: [ready(unreadyBecause)] });

@@ -63,20 +63,46 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
     registers,
   });
 
+  // A label set is looked up once, not with every request: prom-client would build its key each time.
+  const eventsOf = each((outcome: string) => events.labels(outcome));
+  const requestsOf = each((route: string) => ({
+    time: requestTimes.labels(route),
+    of: each((status: number) => requests.labels(route, String(status))),
+  }));
+  const callsOf = each((script: Script) => ({
+    time: callTimes.labels(script),
+    size: groupSizes.labels(script),
+  }));
+
   return {
-    event: (outcome) => events.inc({ outcome }),
+    event: (outcome) => eventsOf(outcome).inc(),
     request(route, status, seconds) {
-      requests.inc({ route, status });
-      requestTimes.observe({ route }, seconds);
+      const { time, of } = requestsOf(route);
+      time.observe(seconds);
+      of(status).inc();
     },
-    call(script, seconds, size) {
-      callTimes.observe({ script }, seconds);
-      groupSizes.observe({ script }, size);
+    call(script, seconds, carried) {
+      const { time, size } = callsOf(script);
+      time.observe(seconds);
+      size.observe(carried);
     },
     contentType: registry.contentType,
     text: () => registry.metrics(),
     watch: (gauges) => watch(gauges, registers),
     watchProcess: () => collectDefaultMetrics({ register: registry }),
+  };
+}
+
+/** Makes a value for each key, once. */
+function each<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) {
+      value = make(key);
+      made.set(key, value);
+    }
+    return value;
   };
 }
 
@@ -89,27 +115,43 @@ function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
       this.set(eventsInFlight());
     },
   });
-  const memory = new Gauge({
-    name: 'footfall_redis_memory_bytes',
-    help: 'Memory that Redis uses.',
-    registers,
-  });
-  const lag = new Gauge({
-    name: 'footfall_redis_lag_seconds',
-    help: 'How long Redis takes to answer now.',
-    registers,
-  });
+
+  // A scrape asks every gauge at once, and each must wait for the figures: they share one reading.
+  let reading: ReturnType<Gauges['redis']> | undefined;
+  const figures = () => {
+    reading ??= redis().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
   new Gauge({
     name: 'footfall_redis_up',
     help: '1 when Redis answers.',
     registers,
     async collect() {
-      const figures = await redis();
-      this.set(figures ? 1 : 0);
-      if (figures) {
-        memory.set(figures.memory);
-        lag.set(figures.lagSeconds);
-      }
+      this.set((await figures()) ? 1 : 0);
     },
   });
+  new Gauge({
+    name: 'footfall_redis_memory_bytes',
+    help: 'Memory that Redis uses.',
+    registers,
+    async collect() {
+      setOrLeaveOut(this, (await figures())?.memory);
+    },
+  });
+  new Gauge({
+    name: 'footfall_redis_lag_seconds',
+    help: 'How long Redis takes to answer now.',
+    registers,
+    async collect() {
+      setOrLeaveOut(this, (await figures())?.lagSeconds);
+    },
+  });
+}
+
+/** What is not known is not told: an old figure would look like a new one. */
+function setOrLeaveOut(gauge: Gauge, value: number | undefined): void {
+  if (value === undefined) gauge.remove();
+  else gauge.set(value);
 }

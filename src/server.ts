@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, type Socket, Server as TcpServer } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import type { Logger } from 'pino';
@@ -11,6 +11,8 @@ import { createApp } from './app.ts';
 import { CannotStart } from './cannotStart.ts';
 import { type Config, readConfig } from './config.ts';
 import { helpText } from './help.ts';
+import { closing } from './http/closing.ts';
+import { createFastServer } from './http/fastServer.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { connectRedis } from './redis/connect.ts';
@@ -27,9 +29,6 @@ const EXIT = {
   /** Stopping took longer than SHUTDOWN_MS, or a second signal cut it short. */
   cutOff: 3,
 };
-
-/** How long a connection without a request stays open while stopping: a request may be on its way. */
-const LAST_CALL = 200;
 
 /** What has been started and must be stopped, the last first. */
 type Cleanup = (() => unknown)[];
@@ -55,8 +54,8 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<voi
     log,
     unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
   });
-  const server = createServer(app);
-  const close = closing(server);
+  const server = createFastServer(app);
+  const close = closing(server, app);
   redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
   // A Redis of others may be away. One that is there is looked at before anything is sent to it.
   const away = new Promise((resolve) => redis.once('close', resolve));
@@ -72,38 +71,6 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<voi
 
 function startOwnRedis({ dataDir }: Config, log: Logger): Promise<PrivateRedis> {
   return startPrivateRedis(dataDir, (level, message) => log[level](message));
-}
-
-/**
- * Gives what stops a server so that no request is dropped. Node's `close` cuts every connection that is between two
- * requests, though the next may be on its way, keeps those that were never used, and lets requests under way end with
- * their connection kept alive.
- */
-function closing(server: Server): () => Promise<void> {
-  const sockets = new Set<Socket>();
-  const responses = new Set<ServerResponse>();
-  let stopping = false;
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  server.prependListener('request', (_req, res) => {
-    if (stopping) res.setHeader('Connection', 'close');
-    responses.add(res);
-    res.once('close', () => responses.delete(res));
-  });
-  return async () => {
-    stopping = true;
-    for (const res of responses) if (!res.headersSent) res.setHeader('Connection', 'close');
-    const closed = once(server, 'close');
-    TcpServer.prototype.close.call(server);
-    const sweep = setInterval(() => {
-      server.closeIdleConnections();
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-    }, LAST_CALL);
-    await closed;
-    clearInterval(sweep);
-  };
 }
 
 async function listen(server: Server, { port, host }: Config): Promise<void> {

@@ -31,6 +31,7 @@ export function datesBetween(from: number, to: number): string {
 
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
+const DAYS_IN_400_YEARS = 146_097;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 function daysInMonth(year: number, month: number): number {
@@ -72,8 +73,7 @@ function parse(text: string): number {
     (!m[8] || (Number(m[9]) <= 23 && Number(m[10]) <= 59));
   if (!inRange) return Number.NaN;
   const fraction = m[7] ? Number(m[7].slice(0, 3).padEnd(3, '0')) : 0;
-  const utc = new Date(0);
-  utc.setUTCFullYear(year, month - 1, day); // Date.UTC would take years 0 to 99 for 1900 to 1999
-  utc.setUTCHours(hour, minute, second, fraction);
-  return utc.getTime() - offset;
+  // Date.UTC takes years 0 to 99 for 1900 to 1999; a calendar repeats itself every 400 years.
+  const utc = Date.UTC(year + 400, month - 1, day, hour, minute, second, fraction) - DAYS_IN_400_YEARS * DAY;
+  return utc - offset;
 }

@@ -1,5 +1,5 @@
 import { Overloaded, Unavailable } from '../src/redis/errors.ts';
-import { createGrouping, type GroupingOptions } from '../src/redis/grouping.ts';
+import { createGrouping, type GroupingOptions, promised } from '../src/redis/grouping.ts';
 import { at, scriptsOn, view } from './support/lua.ts';
 import { useRedis } from './support/redis.ts';
 import { service } from './support/service.ts';
@@ -15,7 +15,6 @@ interface Sent {
 function grouping(options: Partial<GroupingOptions<string, string>> = {}) {
   const sent: Sent[] = [];
   const { add, inFlight } = createGrouping<string, string>({
-    shards: 4,
     largest: 128,
     mostInFlight: 1000,
     send: (shard, items) =>
@@ -24,7 +23,11 @@ function grouping(options: Partial<GroupingOptions<string, string>> = {}) {
       }),
     ...options,
   });
-  return { add, inFlight, sent };
+  return {
+    add: (shard: number, item: string) => promised<string>((waiter) => add(shard, item, waiter)),
+    inFlight,
+    sent,
+  };
 }
 
 const tick = () => new Promise((done) => setImmediate(done));
@@ -45,19 +48,26 @@ describe('a group', () => {
     ]);
   });
 
-  test('of the next tick is another, whether or not the first was answered', async () => {
+  test('that is not full waits for the call that is under way, and grows', async () => {
     const { add, sent } = grouping();
     void add(0, 'a');
     await tick();
     void add(0, 'b');
     await tick();
-    expect(sent.map(({ items }) => items)).toEqual([['a'], ['b']]);
+    void add(0, 'c');
+    void add(1, 'd'); // another shard's call is no reason to wait
+    await tick();
+    expect(sent.map(({ items }) => items)).toEqual([['a'], ['d']]);
+    sent[0]!.answer();
+    await tick();
+    expect(sent.map(({ items }) => items)).toEqual([['a'], ['d'], ['b', 'c']]);
   });
 
   test('is never larger than the largest, and goes at once when it is as large', async () => {
     const { add, sent } = grouping();
     for (const name of names(300)) void add(1, name);
     expect(sent.map(({ items }) => items.length)).toEqual([128, 128]);
+    sent[0]!.answer();
     await tick();
     expect(sent.map(({ items }) => items.length)).toEqual([128, 128, 44]);
     expect(sent.flatMap(({ items }) => items)).toEqual(names(300));
@@ -75,8 +85,11 @@ describe('an answer', () => {
   test('reaches the caller that asked', async () => {
     const { add, sent } = grouping({ largest: 3 });
     const answers = Promise.all(names(7).map((name, i) => add(i % 2, name)));
-    await tick();
-    for (const call of sent.toReversed()) call.answer(call.items.map((item) => `${call.shard} ${item}`));
+    for (let answered = 0; answered < 3; answered++) {
+      await tick();
+      const call = sent[answered]!;
+      call.answer(call.items.map((item) => `${call.shard} ${item}`));
+    }
     expect(await answers).toEqual(names(7).map((name, i) => `${i % 2} ${name}`));
   });
 
@@ -98,16 +111,33 @@ describe('an answer', () => {
     const answers = Promise.allSettled([add(0, 'a'), add(0, 'b'), add(0, 'c'), add(1, 'd')]);
     await tick();
     const error = new Error('away');
-    const [first, second, third] = sent;
-    first!.fail(error);
-    second!.answer();
-    third!.answer();
+    sent[0]!.fail(error);
+    await tick();
+    expect(sent.map(({ items }) => items)).toEqual([['a', 'b'], ['d'], ['c']]);
+    sent[1]!.answer();
+    sent[2]!.answer();
     expect(await answers).toEqual([
       { status: 'rejected', reason: error },
       { status: 'rejected', reason: error },
       { status: 'fulfilled', value: 'c' },
       { status: 'fulfilled', value: 'd' },
     ]);
+  });
+
+  test('that Redis does not give is none for those who waited behind it either: nobody waits for two', async () => {
+    const { add, inFlight, sent } = grouping();
+    const first = add(0, 'a');
+    await tick();
+    const second = add(0, 'b');
+    await tick();
+    sent[0]!.fail(new Unavailable('away'));
+    await expect(first).rejects.toBeInstanceOf(Unavailable);
+    await expect(second).rejects.toBeInstanceOf(Unavailable);
+    expect(sent).toHaveLength(1);
+    expect(inFlight()).toBe(0);
+    void add(0, 'c');
+    await tick();
+    expect(sent).toHaveLength(2);
   });
 
   test('of a call that cannot even be sent is an error too', async () => {
@@ -225,18 +255,23 @@ describe('over Redis', () => {
   });
 
   test('a Redis that fails a call is Unavailable for its callers alone', async () => {
-    const { recorder } = service(server.redis);
+    const { recorder, keys } = service(server.redis, { shards: 2 });
     const { ffRecord } = server.redis;
     const failsOnce = jest
       .spyOn(server.redis, 'ffRecord')
       .mockImplementationOnce(() => Promise.reject(new Error('Command timed out')))
       .mockImplementation(ffRecord.bind(server.redis));
-    const outcomes = await Promise.allSettled(views(130).map((v) => recorder.record(v)));
+    const all = views(20);
+    const failing = keys.shardOf(all[0]!.userId);
+    const outcomes = await Promise.allSettled(all.map((v) => recorder.record(v)));
     failsOnce.mockRestore();
-    expect(outcomes.slice(0, 128)).toEqual(
-      Array(128).fill({ status: 'rejected', reason: expect.any(Unavailable) }),
+    expect(outcomes).toEqual(
+      all.map(({ userId }) =>
+        keys.shardOf(userId) === failing
+          ? { status: 'rejected', reason: expect.any(Unavailable) }
+          : { status: 'fulfilled', value: 'recorded' },
+      ),
     );
-    expect(outcomes.slice(128)).toEqual(Array(2).fill({ status: 'fulfilled', value: 'recorded' }));
     expect(recorder.inFlight()).toBe(0);
   });
 });

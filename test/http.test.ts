@@ -489,8 +489,10 @@ describe('who and what is never repeated in a problem or in the log', () => {
   });
 
   test('a fault of ours, which is logged with where it happened', async () => {
-    const fault = () => Promise.reject(new TypeError(`can't read ${SECRET}\nof ${SECRET}`));
-    const recorder = { record: fault, inFlight: () => 0 };
+    const fault = () => {
+      throw new TypeError(`can't read ${SECRET}\nof ${SECRET}`);
+    };
+    const recorder = { record: fault, recordFor: fault, inFlight: () => 0 };
     const faulty = await startApi(server.redis, {}, { recorder });
     try {
       const reply = await faulty.send(body({}));

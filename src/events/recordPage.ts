@@ -1,59 +1,64 @@
-import type { RequestHandler } from 'express';
+import type { NextFunction, RequestHandler, Response } from 'express';
 import { EVENT_LIMIT, jsonBody } from '../http/body.ts';
-import { Problem } from '../http/problem.ts';
-import { compile, userId } from '../http/validate.ts';
-import type { Recorder } from '../redis/recorder.ts';
-import { type Clock, MINUTE, parseTimestamp } from '../time.ts';
-import type { PageView } from './pageView.ts';
+import { type Headers, send } from '../http/respond.ts';
+import type { Profiles } from '../profiles/profiles.ts';
+import { NOT_STORED, ProfileAnswer } from '../profiles/readProfile.ts';
+import type { Waiter } from '../redis/grouping.ts';
+import type { Outcome, Recorder } from '../redis/recorder.ts';
+import type { Clock } from '../time.ts';
+import { inFuture, pageViewOf } from './pageBody.ts';
 
-/** Clocks differ; a view further ahead than this is a mistake. */
-const AHEAD = 5 * MINUTE;
-
-interface PageBody {
-  user_id: string;
-  name?: string;
-  url?: string;
-  timestamp?: string;
-  event_id?: string;
-  site_id?: string;
-}
-
-const checkPage = compile<PageBody>({
-  type: 'object',
-  properties: {
-    user_id: userId,
-    name: { type: 'string', minLength: 1, maxLength: 512, format: 'text' },
-    url: { type: 'string', minLength: 1, maxLength: 2048, format: 'text' },
-    timestamp: { type: 'string', format: 'timestamp' },
-    event_id: { type: 'string', minLength: 1, maxLength: 100, format: 'id' },
-    site_id: { type: 'string', minLength: 1, maxLength: 64, format: 'id' },
-  },
-  required: ['user_id'],
-  if: { not: { required: ['url'] } },
-  // biome-ignore lint/suspicious/noThenProperty: it is JSON Schema's word
-  then: { required: ['name'] },
-});
-
-export function recordPage(recorder: Recorder, clock: Clock): RequestHandler[] {
+export function recordPage(recorder: Recorder, profiles: Profiles, clock: Clock): RequestHandler[] {
   return [
     jsonBody(EVENT_LIMIT),
-    async (req, res) => {
-      const outcome = await recorder.record(pageView(checkPage(req.body), clock()));
-      if (outcome === 'future') throw inFuture();
-      res.status(202).json({ status: outcome });
+    (req, res, next) => {
+      const view = pageViewOf(req.body, clock());
+      const wantsProfile =
+        req.headers.prefer !== undefined && PREFERS_PROFILE.test(String(req.headers.prefer));
+      const waiter = wantsProfile
+        ? new ReadAfterwards(profiles, view.userId, res, next)
+        : new OutcomeAnswer(res, next);
+      recorder.recordFor(view, waiter);
     },
   ];
 }
 
-function pageView(body: PageBody, now: number): PageView {
-  const at = body.timestamp === undefined ? now : parseTimestamp(body.timestamp);
-  if (at > now + AHEAD) throw inFuture();
-  return { userId: body.user_id, at, name: body.name ?? body.url!, eventId: body.event_id };
+const PREFERS_PROFILE = /(^|[,;]\s*)return=representation\s*($|[,;])/i;
+
+/** Waits for what became of a view on behalf of a request. */
+class OutcomeAnswer implements Waiter<Outcome> {
+  private readonly res: Response;
+  private readonly next: NextFunction;
+  constructor(res: Response, next: NextFunction) {
+    this.res = res;
+    this.next = next;
+  }
+  done(outcome: Outcome): void {
+    if (outcome === 'future') this.next(inFuture());
+    else send(this.res, 202, 'application/json; charset=utf-8', `{"status":"${outcome}"}`);
+  }
+  failed(error: unknown): void {
+    this.next(error);
+  }
 }
 
-function inFuture(): Problem {
-  const detail = 'is more than 5 minutes ahead of the clock here';
-  return new Problem('timestamp_in_future', `/timestamp ${detail}`, {
-    faults: [{ pointer: '/timestamp', detail }],
-  });
+const APPLIED: Headers = [...NOT_STORED, 'Preference-Applied', 'return=representation'];
+
+/** As that, but answers with the user's profile after the write. */
+class ReadAfterwards implements Waiter<Outcome> {
+  private readonly profiles: Profiles;
+  private readonly userId: string;
+  private readonly answer: ProfileAnswer;
+  constructor(profiles: Profiles, userId: string, res: Response, next: NextFunction) {
+    this.profiles = profiles;
+    this.userId = userId;
+    this.answer = new ProfileAnswer(res, next, APPLIED);
+  }
+  done(outcome: Outcome): void {
+    if (outcome === 'future') this.answer.failed(inFuture());
+    else this.profiles.readFor(this.userId, this.answer);
+  }
+  failed(error: unknown): void {
+    this.answer.failed(error);
+  }
 }

@@ -2,12 +2,9 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { RequestHandler } from 'express';
 import { Problem } from './problem.ts';
-
-const unzip = promisify(gunzip);
 
 /** The most that a browser sends as a beacon, and more than the longest event takes. */
 export const EVENT_LIMIT = 64 * 1024;
@@ -15,76 +12,103 @@ export const EVENT_LIMIT = 64 * 1024;
 /** Reads the body into `req.body`. `text/plain` holding JSON is accepted: it is what `navigator.sendBeacon` sends. */
 export function jsonBody(limit: number): RequestHandler {
   return (req, _res, next) => {
-    readJson(req, limit).then((body) => {
-      req.body = body;
+    readText(req, limit, JSON_TYPES, (error, text) => {
+      if (error) return next(error);
+      try {
+        req.body = parseJson(text);
+      } catch (notJson) {
+        return next(notJson);
+      }
       next();
-    }, next);
+    });
   };
 }
 
-async function readJson(req: IncomingMessage, limit: number): Promise<unknown> {
-  checkMediaType(req.headers['content-type']);
-  const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
-  if (encoding !== 'identity' && encoding !== 'gzip') {
-    throw new Problem('unsupported_media_type', 'Content-Encoding may be gzip, or left out.', {
-      headers: { 'Accept-Encoding': 'gzip' },
-    });
-  }
-  let bytes = await readAll(req, limit);
-  if (encoding === 'gzip') bytes = await inflate(bytes, limit);
-  if (!isUtf8(bytes)) throw new Problem('invalid_json', 'The body is not UTF-8.');
-  const text = bytes.toString();
+export const JSON_TYPES = ['application/json', 'text/plain'];
+
+export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+    return JSON.parse(text);
   } catch {
     throw new Problem('invalid_json', 'The body is not JSON.');
   }
 }
 
-function checkMediaType(header: string | undefined): void {
-  if (header === 'application/json') return;
-  const [type, ...parameters] = (header ?? '').split(';').map((part) => part.trim().toLowerCase());
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
-  if (
-    (type !== 'application/json' && type !== 'text/plain') ||
-    (charset && !/^charset="?utf-?8"?$/.test(charset))
-  ) {
-    throw new Problem(
-      'unsupported_media_type',
-      'Send application/json, or text/plain that holds JSON, in UTF-8.',
-      { headers: { Accept: 'application/json, text/plain' } },
-    );
+type Read<T> = (error: Problem | undefined, value: T) => void;
+
+/** The body as text: of one of these media types, inflated where it is gzip, UTF-8, without a byte order mark. */
+export function readText(req: IncomingMessage, limit: number, types: string[], done: Read<string>): void {
+  const gzipped = isGzipped(req);
+  const refusal = gzipped instanceof Problem ? gzipped : mediaTypeRefusal(req.headers['content-type'], types);
+  if (refusal) {
+    done(refusal, '');
+    return;
   }
+  readAll(req, limit, (error, bytes) => {
+    if (error) return done(error, '');
+    if (!gzipped) return decode(bytes, done);
+    gunzip(bytes, { maxOutputLength: limit }, (trouble, inflated) => {
+      if (!trouble) return decode(inflated, done);
+      const isTooLarge = (trouble as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+      done(isTooLarge ? tooLarge(limit) : new Problem('invalid_json', 'The body is not gzip.'), '');
+    });
+  });
+}
+
+function decode(bytes: Buffer, done: Read<string>): void {
+  if (!isUtf8(bytes)) {
+    done(new Problem('invalid_json', 'The body is not UTF-8.'), '');
+    return;
+  }
+  const text = bytes.toString();
+  done(undefined, text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+}
+
+function isGzipped(req: IncomingMessage): boolean | Problem {
+  const encoding = req.headers['content-encoding']?.toLowerCase();
+  if (encoding === undefined || encoding === 'identity') return false;
+  if (encoding === 'gzip') return true;
+  return new Problem('unsupported_media_type', 'Content-Encoding may be gzip, or left out.', {
+    headers: { 'Accept-Encoding': 'gzip' },
+  });
+}
+
+function mediaTypeRefusal(header: string | undefined, types: string[]): Problem | undefined {
+  if (header === 'application/json') return undefined;
+  const [type = '', ...parameters] = (header ?? '').split(';').map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (types.includes(type) && (!charset || /^charset="?utf-?8"?$/.test(charset))) return undefined;
+  return new Problem('unsupported_media_type', `Send ${types.join(' or ')} that holds JSON, in UTF-8.`, {
+    headers: { Accept: types.join(', ') },
+  });
 }
 
 function tooLarge(limit: number): Problem {
   return new Problem('payload_too_large', `The body may be ${limit} bytes at most.`);
 }
 
-function readAll(req: IncomingMessage, limit: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    if (Number(req.headers['content-length']) > limit) return reject(tooLarge(limit));
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) {
-        req.off('data', onData); // Node reads on and throws away
-        return reject(tooLarge(limit));
-      }
-      chunks.push(chunk);
-    };
-    req.on('data', onData);
-    req.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    req.on('error', () => reject(new Problem('invalid_json', 'The body broke off.'))); // nobody hears it
-  });
-}
+const NOTHING = Buffer.alloc(0);
 
-async function inflate(bytes: Buffer, limit: number): Promise<Buffer> {
-  try {
-    return await unzip(bytes, { maxOutputLength: limit });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit);
-    throw new Problem('invalid_json', 'The body is not gzip.');
+function readAll(req: IncomingMessage, limit: number, done: Read<Buffer>): void {
+  if (Number(req.headers['content-length']) > limit) {
+    done(tooLarge(limit), NOTHING);
+    return;
   }
+  let first: Buffer | undefined; // most bodies come in one piece
+  let chunks: Buffer[] | undefined;
+  let size = 0;
+  req.on('data', (chunk: Buffer) => {
+    if (size > limit) return; // refused already: Node reads on, and this throws away
+    size += chunk.length;
+    if (size > limit) done(tooLarge(limit), NOTHING);
+    else if (first === undefined) first = chunk;
+    else if (chunks === undefined) chunks = [first, chunk];
+    else chunks.push(chunk);
+  });
+  req.on('end', () => {
+    if (size <= limit) done(undefined, chunks ? Buffer.concat(chunks) : (first ?? NOTHING));
+  });
+  req.on('error', () => {
+    if (size <= limit) done(new Problem('invalid_json', 'The body broke off.'), NOTHING); // nobody hears it
+  });
 }

@@ -1,19 +1,29 @@
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import type { Metrics } from '../metrics.ts';
+import { send } from './respond.ts';
+
+const START = Symbol('start');
+type Timed = Response & { [START]: number };
 
 /** Counts and times every request under its route's pattern; a path may name a person. */
 export function measured(metrics: Metrics): RequestHandler {
-  return (req, res, next) => {
-    const start = performance.now();
-    res.once('finish', () => {
-      metrics.request(req.route?.path ?? 'none', res.statusCode, (performance.now() - start) / 1000);
-    });
+  // One listener for all: it hears on which response it is called.
+  function onFinish(this: Timed): void {
+    metrics.request(
+      this.req.route?.path ?? 'none',
+      this.statusCode,
+      (performance.now() - this[START]) / 1000,
+    );
+  }
+  return (_req, res, next) => {
+    (res as Timed)[START] = performance.now();
+    res.once('finish', onFinish);
     next();
   };
 }
 
 export function showMetrics(metrics: Metrics): RequestHandler {
   return async (_req, res) => {
-    res.set('Content-Type', metrics.contentType).end(await metrics.text());
+    send(res, 200, metrics.contentType, await metrics.text());
   };
 }

@@ -3,6 +3,7 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { Damaged, Overloaded, Unavailable } from '../redis/errors.ts';
+import { requestId, send } from './respond.ts';
 
 const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
@@ -45,19 +46,23 @@ export class Problem extends Error {
   }
 }
 
+/** What is sent of a problem. */
+export function problemBody({ code, message, faults }: Problem) {
+  const [status, title] = PROBLEMS[code];
+  return {
+    type: `urn:footfall:problem:${code}`,
+    title,
+    status,
+    detail: message,
+    code,
+    ...(faults && { errors: faults }),
+  };
+}
+
 export function sendProblem(res: Response, problem: Problem): void {
-  const [status, title] = PROBLEMS[problem.code];
-  res.status(status).set(problem.headers).type('application/problem+json');
-  res.send(
-    JSON.stringify({
-      type: `urn:footfall:problem:${problem.code}`,
-      title,
-      status,
-      detail: problem.message,
-      code: problem.code,
-      ...(problem.faults && { errors: problem.faults }),
-    }),
-  );
+  const body = problemBody(problem);
+  const headers = Object.entries(problem.headers).flat();
+  send(res, body.status, 'application/problem+json; charset=utf-8', JSON.stringify(body), headers);
 }
 
 /** The last middleware: whatever was thrown becomes a problem. Only faults of ours are logged, without their data. */
@@ -68,7 +73,7 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
     if (problem.code === 'internal' || problem.code === 'damaged') {
       // The route's pattern and our own words: a path or a foreign message may name a person.
       const what = error instanceof Error ? { name: error.name, stack: placesIn(error) } : {};
-      log.error({ request: res.get('X-Request-Id'), route: req.route?.path, ...what }, problem.code);
+      log.error({ request: requestId(res), route: req.route?.path, ...what }, problem.code);
     }
     sendProblem(res, problem);
   };
@@ -78,7 +83,7 @@ function placesIn(error: Error): string[] {
   return (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
 }
 
-function asProblem(error: unknown): Problem {
+export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof Overloaded) return new Problem('overloaded', 'Send it again later.', retryLater());
   if (error instanceof Unavailable) {

@@ -1,5 +1,6 @@
 import type { Express, RequestHandler } from 'express';
 import { Problem } from './problem.ts';
+import { sendEmpty } from './respond.ts';
 
 type Method = 'get' | 'post' | 'delete';
 
@@ -17,7 +18,7 @@ export function addRoute(
   }
   const allow = allowed.sort().join(', ');
   route.options((_req, res) => {
-    res.status(204).set('Allow', allow).end();
+    sendEmpty(res, 204, ['Allow', allow]);
   });
   route.all((req) => {
     throw new Problem('method_not_allowed', `This path takes ${allow}, not ${req.method}.`, {

@@ -56,7 +56,7 @@ function detailOf({ keyword, params, message }: ErrorObject): string {
     case 'format':
       return formats[params.format]!.detail;
     case 'type':
-      return `must be ${params.type === 'object' ? 'an object' : `a ${params.type}`}`;
+      return `must be ${/^[ao]/.test(params.type) ? 'an' : 'a'} ${params.type}`;
     case 'minLength':
       return 'must not be empty';
     case 'maxLength':

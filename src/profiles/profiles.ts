@@ -3,7 +3,7 @@
 import type { Metrics } from '../metrics.ts';
 import { answerOf } from '../redis/calls.ts';
 import { Damaged } from '../redis/errors.ts';
-import { createGrouping } from '../redis/grouping.ts';
+import { createGrouping, promised, type Waiter } from '../redis/grouping.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
 import type { FootfallRedis, ProfileReply } from '../redis/scripts.ts';
 import { type Clock, dateOf, datesBetween, dayOf, MINUTE, SECOND, WINDOW_DAYS } from '../time.ts';
@@ -26,6 +26,8 @@ export interface ProfileDay {
 
 export interface Profiles {
   of(userId: string): Promise<Profile>;
+  /** The same without a promise, for the road of single reads. */
+  readFor(userId: string, waiter: Waiter<Profile>): void;
   daysOf(userId: string): Promise<ProfileDay[]>;
 }
 
@@ -47,7 +49,6 @@ export function createProfiles(options: ProfilesOptions): Profiles {
   const unit = options.timeSpentUnit === 'seconds' ? SECOND : MINUTE;
 
   const grouping = createGrouping<string, Profile>({
-    shards: keys.shards,
     largest: LARGEST_GROUP,
     mostInFlight,
     async send(shard, userIds) {
@@ -63,8 +64,12 @@ export function createProfiles(options: ProfilesOptions): Profiles {
     },
   });
 
+  const readFor = (userId: string, waiter: Waiter<Profile>) =>
+    grouping.add(keys.shardOf(userId), userId, waiter);
+
   return {
-    of: (userId) => grouping.add(keys.shardOf(userId), userId),
+    of: (userId) => promised((waiter) => readFor(userId, waiter)),
+    readFor,
 
     async daysOf(userId) {
       const now = clock();

@@ -1,20 +1,40 @@
-import type { RequestHandler } from 'express';
+import type { NextFunction, RequestHandler, Response } from 'express';
+import { type Headers, sendJson } from '../http/respond.ts';
 import { checkUserPath } from '../http/validate.ts';
-import type { Profiles } from './profiles.ts';
+import type { Waiter } from '../redis/grouping.ts';
+import type { Profile, Profiles } from './profiles.ts';
 
 /** A profile is personal, and stale with the next view. */
-const NOT_STORED = { 'Cache-Control': 'no-store' };
+export const NOT_STORED: Headers = ['Cache-Control', 'no-store'];
+
+/** Waits for a profile on behalf of a request. */
+export class ProfileAnswer implements Waiter<Profile> {
+  private readonly res: Response;
+  private readonly next: NextFunction;
+  private readonly headers: Headers;
+  constructor(res: Response, next: NextFunction, headers: Headers = NOT_STORED) {
+    this.res = res;
+    this.next = next;
+    this.headers = headers;
+  }
+  done(profile: Profile): void {
+    sendJson(this.res, 200, profile, this.headers);
+  }
+  failed(error: unknown): void {
+    this.next(error);
+  }
+}
 
 export function readProfile(profiles: Profiles): RequestHandler {
-  return async (req, res) => {
+  return (req, res, next) => {
     const { user_id } = checkUserPath(req.params);
-    res.set(NOT_STORED).json(await profiles.of(user_id));
+    profiles.readFor(user_id, new ProfileAnswer(res, next));
   };
 }
 
 export function readDays(profiles: Profiles): RequestHandler {
   return async (req, res) => {
     const { user_id } = checkUserPath(req.params);
-    res.set(NOT_STORED).json(await profiles.daysOf(user_id));
+    sendJson(res, 200, await profiles.daysOf(user_id), NOT_STORED);
   };
 }

@@ -35,7 +35,7 @@ export function connectRedis({ url, timeoutMs }: RedisAddress): FootfallRedis {
     scripts: loadScripts(),
   } satisfies RedisOptions;
   const redis = url.startsWith('unix://')
-    ? new Redis(decodeURIComponent(new URL(url).pathname), options)
+    ? new Redis({ ...options, path: decodeURIComponent(new URL(url).pathname) }) // as a string, ioredis would cut it at a ?
     : new Redis(url, options);
   return redis as FootfallRedis;
 }

@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import { type Clock, DAY, datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
 import { answerOf } from './calls.ts';
 import { Damaged } from './errors.ts';
-import { createGrouping } from './grouping.ts';
+import { createGrouping, promised, type Waiter } from './grouping.ts';
 import { encodeId, type Keys } from './keys.ts';
 import type { FootfallRedis, RecordOutcome } from './scripts.ts';
 
@@ -20,6 +20,8 @@ export interface Limits {
 
 export interface Recorder {
   record(view: PageView): Promise<Outcome>;
+  /** The same without a promise, for the road of single events. */
+  recordFor(view: PageView, waiter: Waiter<Outcome>): void;
   /** Events that wait for Redis. */
   inFlight(): number;
 }
@@ -42,7 +44,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const maxPages = String(limits.maxPagesPerUserDay);
 
   const grouping = createGrouping<PageView, Outcome>({
-    shards: keys.shards,
     largest: LARGEST_GROUP,
     mostInFlight,
     async send(shard, views) {
@@ -72,8 +73,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
   });
 
+  const recordFor = (view: PageView, waiter: Waiter<Outcome>) =>
+    grouping.add(keys.shardOf(view.userId), view, waiter);
+
   return {
-    record: (view) => grouping.add(keys.shardOf(view.userId), view),
+    record: (view) => promised((waiter) => recordFor(view, waiter)),
+    recordFor,
     inFlight: grouping.inFlight,
   };
 }

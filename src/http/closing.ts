@@ -1,0 +1,32 @@
+// Stopping a server without dropping a request.
+
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type Socket, Server as TcpServer } from 'node:net';
+import type { Express } from 'express';
+
+/** How long a connection without a request stays open while stopping: a request may be on its way. */
+const LAST_CALL = 200;
+
+/**
+ * Gives what stops a server. Node's own `close` cuts every connection that is between two requests, though the next may be
+ * on its way, keeps those that were never used, and lets requests under way end with their connection kept alive.
+ */
+export function closing(server: Server, app: Express): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return async () => {
+    app.locals.stopping = true; // each answer from now on closes its connection
+    const closed = once(server, 'close');
+    TcpServer.prototype.close.call(server);
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, LAST_CALL);
+    await closed;
+    clearInterval(sweep);
+  };
+}

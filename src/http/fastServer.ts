@@ -1,0 +1,33 @@
+// A server whose requests and responses are born as Express wants them.
+//
+// Express gives every request and response its own prototypes with Object.setPrototypeOf. For V8 that is dear: the objects
+// lose their shape, and everything that Node does with them afterwards is slow (see docs/decisions/0003). Node's
+// createServer takes the classes to use; given constructors whose prototypes already are Express's, the call changes
+// nothing, and costs nothing.
+
+import { createServer, IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http';
+import type { Express } from 'express';
+
+// Node's own constructors are functions, not classes, in every line of Node that we run on: they may be called on an
+// object that `new` made with another prototype.
+type Constructor = { (this: object, ...args: unknown[]): void; prototype: object };
+
+function bornAs(parent: unknown, prototype: object): Constructor {
+  const construct = parent as Constructor;
+  function Born(this: object, first: unknown, second: unknown) {
+    construct.call(this, first, second);
+  }
+  Born.prototype = prototype;
+  return Born;
+}
+
+export function createFastServer(app: Express, options: ServerOptions = {}): Server {
+  return createServer(
+    {
+      ...options,
+      IncomingMessage: bornAs(IncomingMessage, app.request) as unknown as typeof IncomingMessage,
+      ServerResponse: bornAs(ServerResponse, app.response) as unknown as typeof ServerResponse,
+    },
+    app,
+  );
+}
