@@ -121,6 +121,12 @@ export const settings = {
     /^[^\0]+$/,
     'Where the private Redis keeps its files. Not used with REDIS_URL.',
   ),
+  workers: integer(
+    'WORKERS',
+    1,
+    [1, 64],
+    'How many processes serve the port. One carries what one core can.',
+  ),
   keyPrefix: text(
     'KEY_PREFIX',
     'ff',

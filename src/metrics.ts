@@ -12,6 +12,7 @@ export interface Metrics {
   /** A call of a script, with how many events or users it carried. */
   call(script: Script, seconds: number, size: number): void;
   readonly contentType: string;
+  readonly registry: Registry;
   text(): Promise<string>;
 }
 
@@ -87,6 +88,7 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
       size.observe(carried);
     },
     contentType: registry.contentType,
+    registry,
     text: () => registry.metrics(),
     watch: (gauges) => watch(gauges, registers),
     watchProcess: () => collectDefaultMetrics({ register: registry }),
@@ -127,6 +129,7 @@ function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
   new Gauge({
     name: 'footfall_redis_up',
     help: '1 when Redis answers.',
+    aggregator: 'max', // each worker asks the same Redis
     registers,
     async collect() {
       this.set((await figures()) ? 1 : 0);
@@ -135,6 +138,7 @@ function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
   new Gauge({
     name: 'footfall_redis_memory_bytes',
     help: 'Memory that Redis uses.',
+    aggregator: 'max', // each worker asks the same Redis
     registers,
     async collect() {
       setOrLeaveOut(this, (await figures())?.memory);
@@ -143,6 +147,7 @@ function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
   new Gauge({
     name: 'footfall_redis_lag_seconds',
     help: 'How long Redis takes to answer now.',
+    aggregator: 'max', // each worker asks the same Redis
     registers,
     async collect() {
       setOrLeaveOut(this, (await figures())?.lagSeconds);

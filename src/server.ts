@@ -1,26 +1,17 @@
 // The process: settings, Redis, listening, signals. The only place that exits.
 
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { loadEnvFile } from 'node:process';
 import type { Logger } from 'pino';
-import { createApp } from './app.ts';
 import { CannotStart } from './cannotStart.ts';
 import { type Config, readConfig } from './config.ts';
 import { helpText } from './help.ts';
-import { closing } from './http/closing.ts';
-import { createFastServer } from './http/fastServer.ts';
 import { createLog } from './log.ts';
-import { createMetrics } from './metrics.ts';
-import { connectRedis } from './redis/connect.ts';
-import { type PrivateRedis, startPrivateRedis } from './redis/privateRedis.ts';
-import { watchReadiness } from './redis/readiness.ts';
-import type { FootfallRedis } from './redis/scripts.ts';
-import { createServices } from './services.ts';
-import { onStopSignals } from './signals.ts';
+import { startPrivateRedis } from './redis/privateRedis.ts';
+import { authority, type Cleanup, serve } from './serve.ts';
+import { onStopOfPrimary, onStopSignals } from './signals.ts';
+import { isWorker, startWorkers, WorkerFailed } from './workers.ts';
 
 const EXIT = {
   stopped: 0,
@@ -30,62 +21,30 @@ const EXIT = {
   cutOff: 3,
 };
 
-/** What has been started and must be stopped, the last first. */
-type Cleanup = (() => unknown)[];
-
 async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<void> {
-  const privateRedis = config.redisUrl === undefined ? await startOwnRedis(config, log) : undefined;
+  if (isWorker) {
+    const { started } = await serve({ config, redisUrl: config.redisUrl!, log, cleanup });
+    await started;
+    return;
+  }
+  const privateRedis =
+    config.redisUrl === undefined
+      ? await startPrivateRedis(config.dataDir, (level, message) => log[level](message))
+      : undefined;
   cleanup.push(() => privateRedis?.stop());
-  const redis = connectRedis({ url: config.redisUrl ?? privateRedis!.url, timeoutMs: config.redisTimeoutMs });
-  cleanup.push(() => redis.disconnect());
-
-  const metrics = createMetrics();
-  const services = createServices(redis, config, Date.now, metrics);
-  const readiness = watchReadiness({ ...services, redis, log, sessionGapSeconds: config.sessionGapSeconds });
-  cleanup.push(() => readiness.stop());
-  metrics.watchProcess();
-  metrics.watch({ eventsInFlight: services.recorder.inFlight, redis: () => figuresOf(redis) });
-
-  let stopping = false;
-  const app = createApp({
-    ...services,
-    clock: Date.now,
-    metrics,
-    log,
-    unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
-  });
-  const server = createFastServer(app);
-  const close = closing(server, app);
-  redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
-  // A Redis of others may be away. One that is there is looked at before anything is sent to it.
-  const away = new Promise((resolve) => redis.once('close', resolve));
-  await (privateRedis ? readiness.started : Promise.race([readiness.started, away]));
-  await listen(server, config);
-  cleanup.push(() => {
-    stopping = true;
-    return close();
-  });
-  greet(server, config, log);
-  await readiness.started;
+  const redisUrl = config.redisUrl ?? privateRedis!.url;
+  if (config.workers === 1) {
+    const { port, started } = await serve({ config, redisUrl, log, cleanup });
+    greet(port, config, log);
+    await started;
+  } else {
+    const workers = await startWorkers(config, redisUrl, log);
+    cleanup.push(() => workers.stop());
+    greet(workers.port, config, log);
+  }
 }
 
-function startOwnRedis({ dataDir }: Config, log: Logger): Promise<PrivateRedis> {
-  return startPrivateRedis(dataDir, (level, message) => log[level](message));
-}
-
-async function listen(server: Server, { port, host }: Config): Promise<void> {
-  server.listen(port, host);
-  await once(server, 'listening').catch(({ code }: NodeJS.ErrnoException) => {
-    const reason =
-      code === 'EADDRINUSE'
-        ? 'is in use: stop what listens there, or choose another PORT'
-        : `can't be listened on (${code}): choose another HOST or PORT`;
-    throw new CannotStart(`${authority(host, port)} ${reason}`);
-  });
-}
-
-function greet(server: Server, config: Config, log: Logger): void {
-  const { port } = server.address() as AddressInfo;
+function greet(port: number, config: Config, log: Logger): void {
   const url = `http://${authority(config.host, port)}`;
   const stores =
     config.redisUrl === undefined ? `in ${resolve(config.dataDir, 'redis')}` : 'in the Redis of REDIS_URL';
@@ -101,25 +60,12 @@ function greet(server: Server, config: Config, log: Logger): void {
   }
 }
 
-function authority(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-async function figuresOf(redis: FootfallRedis) {
-  const start = performance.now();
-  const info = await redis.info('memory').catch(() => undefined);
-  if (info === undefined) return undefined;
-  return {
-    memory: Number(/^used_memory:(\d+)/m.exec(info)?.[1]),
-    lagSeconds: (performance.now() - start) / 1000,
-  };
-}
-
 async function stop(cleanup: Cleanup): Promise<void> {
   for (let step = cleanup.pop(); step; step = cleanup.pop()) await step();
 }
 
 function complain(error: unknown): number {
+  if (error instanceof WorkerFailed) return error.code;
   if (error instanceof CannotStart) {
     process.stderr.write(`${error.message}\n`);
     return EXIT.cannotStart;
@@ -155,17 +101,16 @@ async function main(): Promise<void> {
       log.warn(`${why}: stopping at once, open requests are cut off`);
       process.exit(EXIT.cutOff);
     };
-    onStopSignals(
-      (signal) => {
-        log.info(`${signal}: stopping`);
-        setTimeout(() => cutOff('it took longer than SHUTDOWN_MS'), config.shutdownMs).unref();
-        stop(cleanup).then(
-          () => process.exit(EXIT.stopped),
-          (error) => process.exit(complain(error)),
-        );
-      },
-      (signal) => cutOff(signal),
-    );
+    const stopInOrder = (reason: string) => {
+      log[isWorker ? 'debug' : 'info'](`${reason}: stopping`);
+      setTimeout(() => cutOff('it took longer than SHUTDOWN_MS'), config.shutdownMs).unref();
+      stop(cleanup).then(
+        () => process.exit(EXIT.stopped),
+        (error) => process.exit(complain(error)),
+      );
+    };
+    if (isWorker) onStopOfPrimary(stopInOrder);
+    else onStopSignals(stopInOrder, cutOff);
     await start(config, log, cleanup);
   } catch (error) {
     const code = complain(error);

@@ -20,3 +20,15 @@ export function onStopSignals(first: (signal: string) => void, second: (signal: 
     });
   }
 }
+
+/** A worker stops when its primary says so, or is no more. A Ctrl-C, which reaches it too, is the primary's business. */
+export function onStopOfPrimary(stop: (reason: string) => void): void {
+  let stopping = false;
+  const once = (reason: string) => () => {
+    if (!stopping) stop(reason);
+    stopping = true;
+  };
+  process.on('SIGTERM', once('SIGTERM'));
+  process.on('disconnect', once('the primary is gone'));
+  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
+}

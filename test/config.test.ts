@@ -27,6 +27,7 @@ test('without any setting the defaults hold', () => {
     shards: 1,
     sessionGapSeconds: 1800,
     timeSpentUnit: 'minutes',
+    workers: 1,
     maxViewsPerUserDay: 10_000,
     maxPagesPerUserDay: 1000,
     eraseScanMs: 2000,
@@ -96,6 +97,7 @@ const WRONG: [name: string, value: string, form: string][] = [
   ['REDIS_TIMEOUT_MS', '49', `${NUMBER} 50 to 60000`],
   ['MAX_IN_FLIGHT', '1,000', `${NUMBER} 1 to 1000000`],
   ['SHUTDOWN_MS', 'Infinity', `${NUMBER} 100 to 600000`],
+  ['WORKERS', '0', `${NUMBER} 1 to 64`],
   ['LOG_LEVEL', 'verbose', 'fatal or error or warn or info or debug or silent'],
   ['LOG_LEVEL', 'INFO', 'fatal or error or warn or info or debug or silent'],
 ];

@@ -271,7 +271,9 @@ describe('npm start in a terminal', () => {
 
   test('is stopped by one Ctrl-C as by one signal', async () => {
     const service = await processes.start({}, npmStart());
-    expect(service.out()).toContain(`curl -s http://127.0.0.1:${service.port}/v1/page`);
+    await until('it says what to try', () =>
+      service.out().includes(`curl -s http://127.0.0.1:${service.port}/v1/page`),
+    );
     expect(await service.view('ann', 'e1')).toEqual([202, 'recorded']);
     const upload = await holdUpload(service);
     let ended = false;

@@ -1,0 +1,86 @@
+// One serving process: Redis, the features, the server.
+
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { createApp } from './app.ts';
+import { CannotStart } from './cannotStart.ts';
+import type { Config } from './config.ts';
+import { closing } from './http/closing.ts';
+import { createFastServer } from './http/fastServer.ts';
+import { createMetrics } from './metrics.ts';
+import { connectRedis } from './redis/connect.ts';
+import { watchReadiness } from './redis/readiness.ts';
+import type { FootfallRedis } from './redis/scripts.ts';
+import { createServices } from './services.ts';
+import { isWorker, shareMetrics } from './workers.ts';
+
+/** What has been started and must be stopped, the last first. */
+export type Cleanup = (() => unknown)[];
+
+export interface ServeOptions {
+  config: Config;
+  redisUrl: string;
+  log: Logger;
+  cleanup: Cleanup;
+}
+
+/** Serves; resolves with the port that it listens on, and a promise of the first word from Redis. */
+export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
+  const redis = connectRedis({ url: redisUrl, timeoutMs: config.redisTimeoutMs });
+  cleanup.push(() => redis.disconnect());
+
+  const metrics = createMetrics();
+  const services = createServices(redis, config, Date.now, metrics);
+  const readiness = watchReadiness({ ...services, redis, log, sessionGapSeconds: config.sessionGapSeconds });
+  cleanup.push(() => readiness.stop());
+  metrics.watchProcess();
+  metrics.watch({ eventsInFlight: services.recorder.inFlight, redis: () => figuresOf(redis) });
+
+  let stopping = false;
+  const app = createApp({
+    ...services,
+    clock: Date.now,
+    metrics: isWorker ? { ...metrics, text: shareMetrics(metrics.registry) } : metrics,
+    log,
+    unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
+  });
+  const server = createFastServer(app);
+  const close = closing(server, app);
+  redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
+  // A Redis of others may be away. One that is there is looked at before anything is sent to it.
+  const away = new Promise((resolve) => redis.once('close', resolve));
+  await (config.redisUrl === undefined ? readiness.started : Promise.race([readiness.started, away]));
+  await listen(server, config);
+  cleanup.push(() => {
+    stopping = true;
+    return close();
+  });
+  return { port: (server.address() as AddressInfo).port, started: readiness.started };
+}
+
+async function listen(server: Server, { port, host }: Config): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening').catch(({ code }: NodeJS.ErrnoException) => {
+    const reason =
+      code === 'EADDRINUSE'
+        ? 'is in use: stop what listens there, or choose another PORT'
+        : `can't be listened on (${code}): choose another HOST or PORT`;
+    throw new CannotStart(`${authority(host, port)} ${reason}`);
+  });
+}
+
+export function authority(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function figuresOf(redis: FootfallRedis) {
+  const start = performance.now();
+  const info = await redis.info('memory').catch(() => undefined);
+  if (info === undefined) return undefined;
+  return {
+    memory: Number(/^used_memory:(\d+)/m.exec(info)?.[1]),
+    lagSeconds: (performance.now() - start) / 1000,
+  };
+}

@@ -1,0 +1,141 @@
+// Several serving processes that share one port. The primary serves nothing: it starts them, replaces one that died, passes
+// on the order to stop, and adds up their metrics.
+
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import {
+  AggregatorRegistry,
+  type MetricObjectWithValues,
+  type MetricValue,
+  type Registry,
+} from 'prom-client';
+import type { Config } from './config.ts';
+import { MINUTE, SECOND } from './time.ts';
+
+export const { isWorker } = cluster;
+
+const LONGEST_PAUSE = 5 * SECOND;
+
+/** The first worker could not start and has said why. */
+export class WorkerFailed extends Error {
+  override name = 'WorkerFailed';
+  readonly code: number;
+  constructor(code: number) {
+    super();
+    this.code = code;
+  }
+}
+
+export interface Workers {
+  port: number;
+  stop(): Promise<void>;
+}
+
+/** Starts the workers, the first alone: what is wrong with the settings is said once. */
+export async function startWorkers(config: Config, redisUrl: string, log: Logger): Promise<Workers> {
+  let stopping = false;
+  let pause = 100;
+  addUpMetrics();
+
+  const fork = () => cluster.fork({ REDIS_URL: redisUrl });
+  const first = fork();
+  const ended = once(first, 'exit').then(([code]) => {
+    throw new WorkerFailed(code ?? 1);
+  });
+  const [{ port }] = (await Promise.race([once(first, 'listening'), ended])) as [AddressInfo];
+  ended.catch(() => undefined); // from here on it is one of many
+  watch(first);
+  const others = Array.from({ length: config.workers - 1 }, fork);
+  for (const worker of others) watch(worker);
+  await Promise.all(others.map((worker) => Promise.race([once(worker, 'listening'), once(worker, 'exit')])));
+
+  function watch(worker: Worker): void {
+    const since = performance.now();
+    worker.once('exit', (code, signal) => {
+      if (stopping) return;
+      if (performance.now() - since > MINUTE) pause = 100;
+      log.error(`a worker ended with ${signal ?? `code ${code}`}; another is started in ${pause} ms`);
+      setTimeout(() => {
+        if (!stopping) watch(fork());
+      }, pause);
+      pause = Math.min(pause * 2, LONGEST_PAUSE);
+    });
+  }
+
+  // However the primary ends, it leaves none behind. After an orderly stop there are none.
+  process.once('exit', () => {
+    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+  });
+
+  return {
+    port,
+    async stop() {
+      stopping = true;
+      const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+      const gone = workers.map((worker) => once(worker.process, 'exit'));
+      for (const worker of workers) worker.process.kill('SIGTERM');
+      await Promise.all(gone);
+    },
+  };
+}
+
+// A scrape reaches one worker. It asks the primary; that asks all and adds up what they answer in time.
+
+interface Message {
+  footfall: 'scraped' | 'your metrics' | 'my metrics' | 'all metrics';
+  scrape: number;
+  metrics?: MetricObjectWithValues<MetricValue<string>>[];
+  text?: string;
+}
+
+const IN_TIME = SECOND;
+
+function addUpMetrics(): void {
+  let asked = 0;
+  const collecting = new Map<number, (metrics: Message['metrics']) => void>();
+  cluster.on('message', async (asking, message: Message) => {
+    if (message?.footfall === 'my metrics') collecting.get(message.scrape)?.(message.metrics);
+    if (message?.footfall !== 'scraped') return;
+    const scrape = ++asked;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected());
+    const answers: NonNullable<Message['metrics']>[] = [];
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, IN_TIME);
+      collecting.set(scrape, (metrics) => {
+        if (answers.push(metrics ?? []) < workers.length) return;
+        clearTimeout(late);
+        resolve();
+      });
+      for (const worker of workers) worker?.send({ footfall: 'your metrics', scrape } satisfies Message);
+    });
+    collecting.delete(scrape);
+    const text = await AggregatorRegistry.aggregate(answers).metrics();
+    if (asking.isConnected()) {
+      asking.send({ footfall: 'all metrics', scrape: message.scrape, text } satisfies Message);
+    }
+  });
+}
+
+/** In a worker: gives the metrics of all workers together. */
+export function shareMetrics(registry: Registry): () => Promise<string> {
+  let scrapes = 0;
+  const waiting = new Map<number, (text: string) => void>();
+  const tell = (message: Message) => process.send?.(message);
+  process.on('message', async (message: Message) => {
+    if (message?.footfall === 'all metrics') {
+      waiting.get(message.scrape)?.(message.text ?? '');
+      waiting.delete(message.scrape);
+    } else if (message?.footfall === 'your metrics') {
+      const metrics = await registry.getMetricsAsJSON();
+      if (process.connected) tell({ footfall: 'my metrics', scrape: message.scrape, metrics });
+    }
+  });
+  return () =>
+    new Promise((resolve) => {
+      const scrape = ++scrapes;
+      waiting.set(scrape, resolve);
+      tell({ footfall: 'scraped', scrape });
+    });
+}
