@@ -13,17 +13,25 @@ export function recordPage(recorder: Recorder, profiles: Profiles, clock: Clock)
     jsonBody(EVENT_LIMIT),
     (req, res, next) => {
       const view = pageViewOf(req.body, clock());
-      const wantsProfile =
-        req.headers.prefer !== undefined && PREFERS_PROFILE.test(String(req.headers.prefer));
-      const waiter = wantsProfile
-        ? new ReadAfterwards(profiles, view.userId, res, next)
-        : new OutcomeAnswer(res, next);
+      const { prefer } = req.headers;
+      const waiter =
+        prefer !== undefined && prefersProfile(String(prefer))
+          ? new ReadAfterwards(profiles, view.userId, res, next)
+          : new OutcomeAnswer(res, next);
       recorder.recordFor(view, waiter);
     },
   ];
 }
 
-const PREFERS_PROFILE = /(^|[,;]\s*)return=representation\s*($|[,;])/i;
+// Preferences by RFC 7240: `respond-async, return=representation; of="a, b"`. Of one given twice the first counts.
+const PREFERENCES = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
+const RETURN = /^\s*return\s*(?:$|[=;])/i;
+const RETURN_PROFILE = /^\s*return\s*=\s*("?)representation\1\s*(?:$|;)/i;
+
+function prefersProfile(header: string): boolean {
+  const preference = header.match(PREFERENCES)?.find((text) => RETURN.test(text));
+  return preference !== undefined && RETURN_PROFILE.test(preference);
+}
 
 /** Waits for what became of a view on behalf of a request. */
 class OutcomeAnswer implements Waiter<Outcome> {

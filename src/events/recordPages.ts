@@ -11,6 +11,7 @@ import type { PageView } from './pageView.ts';
 const MOST_EVENTS = 1000;
 const LIMIT = 1024 * 1024;
 const LINE_TYPES = ['application/x-ndjson', 'application/ndjson'];
+const LINES = /^\s*application\/(x-)?ndjson\s*(;|$)/i;
 const TYPES = [...JSON_TYPES, ...LINE_TYPES];
 
 /** A batch: a JSON array, or one JSON text a line. Its good events count even where others are rejected. */
@@ -18,15 +19,15 @@ export function recordPages(recorder: Recorder, clock: Clock): RequestHandler {
   return (req, res, next) => {
     readText(req, LIMIT, TYPES, (error, text) => {
       if (error) return next(error);
-      const isLines = /ndjson/i.test(req.headers['content-type'] ?? '');
       try {
-        record(isLines ? linesOf(text) : itemsOf(text));
+        if (LINES.test(req.headers['content-type'] ?? '')) record(linesOf(text), parseLine);
+        else record(arrayOf(text), itself);
       } catch (problem) {
         next(problem);
       }
     });
 
-    function record(items: Item[]): void {
+    function record<T>(items: T[], read: (item: T) => unknown): void {
       if (items.length > MOST_EVENTS) {
         throw new Problem('payload_too_large', `A batch may hold ${MOST_EVENTS} events at most.`);
       }
@@ -35,7 +36,7 @@ export function recordPages(recorder: Recorder, clock: Clock): RequestHandler {
       const views: [index: number, view: PageView][] = [];
       for (let index = 0; index < items.length; index++) {
         try {
-          views.push([index, pageViewOf(items[index]!(), now)]);
+          views.push([index, pageViewOf(read(items[index]!), now)]);
         } catch (problem) {
           batch.reject(index, problem);
         }
@@ -47,22 +48,24 @@ export function recordPages(recorder: Recorder, clock: Clock): RequestHandler {
   };
 }
 
-/** An event's JSON value, or the problem of having none. */
-type Item = () => unknown;
+const itself = (value: unknown) => value;
 
-function itemsOf(text: string): Item[] {
+function arrayOf(text: string): unknown[] {
   const values = parseJson(text);
-  if (!Array.isArray(values)) {
-    throw new Problem('invalid_body', 'It must be an array', {
-      faults: [{ pointer: '', detail: 'must be an array' }],
-    });
-  }
-  return values.map((value) => () => value);
+  if (Array.isArray(values)) return values;
+  throw new Problem('invalid_body', 'It must be an array', {
+    faults: [{ pointer: '', detail: 'must be an array' }],
+  });
 }
 
-function linesOf(text: string): Item[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.map((line) => () => parseJson(line));
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new Problem('invalid_json', 'is not JSON');
+  }
 }
 
 interface Rejection {

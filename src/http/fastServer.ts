@@ -1,7 +1,7 @@
 // A server whose requests and responses are born as Express wants them.
 //
-// Express gives every request and response its own prototypes with Object.setPrototypeOf. For V8 that is dear: the objects
-// lose their shape, and everything that Node does with them afterwards is slow (see docs/decisions/0003). Node's
+// Express gives every request and response its own prototypes with Object.setPrototypeOf. Up to Node 22 each object gets
+// a hidden class of its own by that, and everything done with it afterwards is slow (see docs/decisions/0003). Node's
 // createServer takes the classes to use; given constructors whose prototypes already are Express's, the call changes
 // nothing, and costs nothing.
 
@@ -18,6 +18,9 @@ function bornAs(parent: unknown, prototype: object): Constructor {
     construct.call(this, first, second);
   }
   Born.prototype = prototype;
+  // V8 asks a constructor and those it inherits from how many fields their objects will have. One that inherits from
+  // none makes them too small, and most fields land in a store outside, which is copied every few fields.
+  Object.setPrototypeOf(Born, construct);
   return Born;
 }
 

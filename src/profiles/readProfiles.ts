@@ -10,17 +10,22 @@ import { NOT_STORED } from './readProfile.ts';
 const MOST_USERS = 500;
 const LIMIT = 1024 * 1024;
 
-const check = compile<{ user_ids: string[] }>({
+// The list first, then what is in it: a megabyte of bad ids must not become an answer with a fault for each.
+const checkList = compile<{ user_ids: unknown[] }>({
   type: 'object',
-  properties: { user_ids: { type: 'array', minItems: 1, maxItems: MOST_USERS, items: userId } },
+  properties: { user_ids: { type: 'array', minItems: 1, maxItems: MOST_USERS } },
   required: ['user_ids'],
+});
+const checkIds = compile<{ user_ids: string[] }>({
+  type: 'object',
+  properties: { user_ids: { type: 'array', items: userId } },
 });
 
 export function readProfiles(profiles: Profiles): RequestHandler[] {
   return [
     jsonBody(LIMIT),
     async (req, res) => {
-      const { user_ids } = check(req.body);
+      const { user_ids } = checkIds(checkList(req.body));
       const answers = await Promise.allSettled(user_ids.map((id) => profiles.of(id)));
       const found = answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : answer.reason));
       const damaged = found.flatMap((answer, i) => (answer instanceof Damaged ? [i] : []));

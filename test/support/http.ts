@@ -1,18 +1,13 @@
 // The service behind a port, and requests that a tidy client would not send.
 
 import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  request,
-  type Server,
-} from 'node:http';
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
 import type { Receipt } from '../../src/erasure/eraser.ts';
+import { createFastServer } from '../../src/http/fastServer.ts';
 import type { Profile, ProfileDay } from '../../src/profiles/profiles.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 import type { Services } from '../../src/services.ts';
@@ -91,7 +86,7 @@ export async function startApi(
     unreadyBecause: () => undefined,
     ...replaced,
   });
-  const server = createServer(app).listen(0, '127.0.0.1');
+  const server = createFastServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
 
@@ -137,7 +132,10 @@ export async function killRedis({ redis, pid }: TestRedis): Promise<void> {
 }
 
 /** One request on a connection of its own. */
-function sendRequest(port: number, { method = 'GET', path = '/', headers = {}, body }: Sent): Promise<Reply> {
+export function sendRequest(
+  port: number,
+  { method = 'GET', path = '/', headers = {}, body }: Sent,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const req = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (res) => {
       const chunks: Buffer[] = [];
