@@ -179,7 +179,7 @@ export const settings = {
   maxInFlight: integer(
     'MAX_IN_FLIGHT',
     10_000,
-    [1, 1_000_000],
+    [1000, 1_000_000], // a batch must fit
     'How many events, and how many reads, may wait for Redis at once; further ones are answered 503.',
   ),
   shutdownMs: integer(

@@ -95,7 +95,7 @@ const WRONG: [name: string, value: string, form: string][] = [
   ['MAX_PAGES_PER_USER_DAY', '100001', `${NUMBER} 1 to 100000`],
   ['ERASE_SCAN_MS', '600001', `${NUMBER} 0 to 600000`],
   ['REDIS_TIMEOUT_MS', '49', `${NUMBER} 50 to 60000`],
-  ['MAX_IN_FLIGHT', '1,000', `${NUMBER} 1 to 1000000`],
+  ['MAX_IN_FLIGHT', '999', `${NUMBER} 1000 to 1000000`],
   ['SHUTDOWN_MS', 'Infinity', `${NUMBER} 100 to 600000`],
   ['WORKERS', '0', `${NUMBER} 1 to 64`],
   ['LOG_LEVEL', 'verbose', 'fatal or error or warn or info or debug or silent'],

@@ -29,10 +29,13 @@ test('the answer is the profile, the view included, and says why', async () => {
     headers: {
       'content-type': 'application/json; charset=utf-8',
       'preference-applied': 'return=representation',
+      'footfall-status': 'recorded',
       'cache-control': 'no-store',
     },
   });
   expect(await api.profile('ann')).toEqual(reply.body);
+  const again = await api.post(body(), PROFILE);
+  expect(again).toMatchObject({ status: 200, body: reply.body, headers: { 'footfall-status': 'duplicate' } });
 });
 
 describe('the answer is the profile whatever became of the view', () => {

@@ -1,6 +1,6 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
 import { EVENT_LIMIT, jsonBody } from '../http/body.ts';
-import { type Headers, send } from '../http/respond.ts';
+import { send } from '../http/respond.ts';
 import type { Profiles } from '../profiles/profiles.ts';
 import { NOT_STORED, ProfileAnswer } from '../profiles/readProfile.ts';
 import type { Waiter } from '../redis/grouping.ts';
@@ -50,23 +50,33 @@ class OutcomeAnswer implements Waiter<Outcome> {
   }
 }
 
-const APPLIED: Headers = [...NOT_STORED, 'Preference-Applied', 'return=representation'];
-
-/** As that, but answers with the user's profile after the write. */
+/** As that, but answers with the user's profile after the write; what became of the view is said in a header. */
 class ReadAfterwards implements Waiter<Outcome> {
   private readonly profiles: Profiles;
   private readonly userId: string;
-  private readonly answer: ProfileAnswer;
+  private readonly res: Response;
+  private readonly next: NextFunction;
   constructor(profiles: Profiles, userId: string, res: Response, next: NextFunction) {
     this.profiles = profiles;
     this.userId = userId;
-    this.answer = new ProfileAnswer(res, next, APPLIED);
+    this.res = res;
+    this.next = next;
   }
   done(outcome: Outcome): void {
-    if (outcome === 'future') this.answer.failed(inFuture());
-    else this.profiles.readFor(this.userId, this.answer);
+    if (outcome === 'future') {
+      this.next(inFuture());
+      return;
+    }
+    const headers = [
+      ...NOT_STORED,
+      'Preference-Applied',
+      'return=representation',
+      'Footfall-Status',
+      outcome,
+    ];
+    this.profiles.readFor(this.userId, new ProfileAnswer(this.res, this.next, headers));
   }
   failed(error: unknown): void {
-    this.answer.failed(error);
+    this.next(error);
   }
 }
