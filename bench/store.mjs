@@ -1,152 +1,213 @@
-// What the store costs: Redis's CPU per event and per read, bytes per user and day, and whether a read and an erasure
-// stay as quick among a million users as among a thousand. `npm run bench`; `-- --quick` leaves the million out.
+// The store without HTTP, and how its cost grows: with the views of a user's day, and with the users in Redis. Redis and
+// this process are measured apart, while 32 events are under way at once, as from 32 connections.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { readConfig } from '../dist/config.js';
 import { createMetrics } from '../dist/metrics.js';
 import { connectRedis } from '../dist/redis/connect.js';
 import { createServices } from '../dist/services.js';
-import { DAY } from '../dist/time.js';
+import { DAY, MINUTE } from '../dist/time.js';
+import { median } from './measure.mjs';
+import { atEnd } from './processes.mjs';
+import { startRedis } from './redis.mjs';
 
-const GROUP = 32; // events under way at once, as from 32 connections
+const GROUP = 32;
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const PAGES = 53;
-const quick = process.argv.includes('--quick');
 
-const dir = mkdtempSync(join(tmpdir(), 'ff-bench-'));
-const socket = join(dir, 'redis.sock');
-const server = spawn(
-  'redis-server',
-  ['--port', '0', '--unixsocket', socket, '--dir', dir, '--save', '', '--appendonly', 'yes'],
-  { stdio: 'ignore' },
-);
-const redis = connectRedis({ url: `unix://${socket}`, timeoutMs: 60_000 });
-redis.on('error', () => undefined);
-const ready = new Promise((resolve) => redis.once('ready', resolve));
-redis.connect().catch(() => undefined);
-await ready;
-
-const { recorder, profiles, eraser } = createServices(
-  redis,
-  { ...readConfig({}), eraseScanMs: 0 }, // the walk through the keyspace is measured apart
-  () => NOW,
-  createMetrics(),
-);
-
-/** Redis's CPU in µs, all of it: parsing, script, append-only file. */
-async function cpu() {
-  const info = await redis.info('cpu');
-  const seconds = ['used_cpu_user', 'used_cpu_sys'].map((name) => Number(info.match(`${name}:([\\d.]+)`)[1]));
-  return (seconds[0] + seconds[1]) * 1e6;
+export async function measureStore({ quick, say }) {
+  say('the store');
+  const store = await openStore();
+  const kinds = await measureKinds(store, quick, say);
+  const days = await measureDays(store, quick, say);
+  const sizes = await measureSizes(quick, say);
+  return { redis: { version: store.version }, kinds, days, sizes };
 }
 
-async function memory() {
-  return Number((await redis.info('memory')).match(/used_memory:(\d+)/)[1]);
+/** Footfall's services over a Redis of their own. */
+async function openStore() {
+  const redis = await startRedis();
+  const client = connectRedis({ url: redis.url, timeoutMs: 60_000 });
+  atEnd(() => client.disconnect());
+  client.on('error', () => undefined);
+  const ready = new Promise((resolve) => client.once('ready', resolve));
+  client.connect().catch(() => undefined);
+  await ready;
+  const config = { ...readConfig({}), eraseScanMs: 0 }; // the walk through the keyspace is no part of the cost here
+  return { ...redis, ...createServices(client, config, () => NOW, createMetrics()) };
 }
 
-/** Runs `job(i)` for i below `count`, a group at a time; returns Redis's CPU and the time, in µs per job. */
-async function measure(count, job) {
-  const before = await cpu();
+/** Runs `job(i)` for i below `count`, a group at a time; gives CPU and time in µs a job. */
+async function measure(store, count, job, group = GROUP) {
+  const redisBefore = await store.cpu();
+  const nodeBefore = process.cpuUsage();
   const start = performance.now();
-  for (let i = 0; i < count; i += GROUP) {
-    const group = [];
-    for (let j = i; j < Math.min(i + GROUP, count); j++) group.push(job(j));
-    await Promise.all(group);
+  for (let i = 0; i < count; i += group) {
+    const jobs = [];
+    for (let j = i; j < Math.min(i + group, count); j++) jobs.push(job(j));
+    await Promise.all(jobs);
   }
-  const took = ((performance.now() - start) * 1000) / count;
-  return { cpu: ((await cpu()) - before) / count, took };
+  const took = (performance.now() - start) * 1000;
+  const { user, system } = process.cpuUsage(nodeBefore);
+  const redis = (await store.cpu()) - redisBefore;
+  return { redis: redis / count, node: (user + system) / count, took: took / count };
 }
 
-const rows = [];
-function report(what, figures) {
-  rows.push({ what, ...figures });
-  const text = Object.entries(figures).map(([name, value]) => `${value.toFixed(1)} ${name}`);
-  process.stdout.write(`${what.padEnd(58)} ${text.join(', ')}\n`);
+/** The same as the median of some parts: of little work, a moment of the machine's own would show. */
+async function steady(store, count, job) {
+  const size = Math.ceil(count / 8);
+  const parts = [];
+  for (let from = 0; from < count; from += size) {
+    parts.push(await measure(store, Math.min(size, count - from), (i) => job(from + i)));
+  }
+  return middle(parts);
 }
+
+const LARGE = 2000; // where only the result counts
+const fill = (store, count, job) => measure(store, count, job, LARGE);
 
 const userId = (n) => `u${n.toString(36).padStart(9, '0')}`;
 
-/** The n-th view of a user on one day, in order of time; a user sees one new page in three views. */
+// 1. Kinds of events and reads, with 20,000 users, three active days, 53 pages.
+
+const USERS = 20_000;
+const ACTIVE_DAYS = 3;
+
+/** The i-th view; `direction` 1: later and later; -1: ever earlier. */
+function visit(i, direction) {
+  const user = i % USERS;
+  const round = Math.floor(i / USERS);
+  const noon = NOW - (1 + (round % ACTIVE_DAYS) * 2) * DAY;
+  return {
+    userId: userId(user),
+    at: noon + direction * Math.floor(round / ACTIVE_DAYS) * 61_000 + (user % 977),
+    name: `page ${(user + round) % PAGES}`,
+  };
+}
+
+async function measureKinds(store, quick, say) {
+  const first = USERS * ACTIVE_DAYS;
+  const count = quick ? USERS : 5 * first;
+  const rows = [];
+  const add = async (what, n, job) => {
+    say(`the store: ${what}`);
+    rows.push({ what, ...(await measure(store, n, job)) });
+  };
+  const record = (direction) => (i) => store.recorder.record(visit(first + i, direction));
+  await add("first event of a user's day", first, (i) => store.recorder.record(visit(i, 1)));
+  await add('further event, in order of time', count, record(1));
+  await add('further event, ever earlier', count, record(-1));
+  await add('duplicate', count, record(1));
+  await add('profile, three active days', count, (i) => store.profiles.of(userId(i % USERS)));
+  await add('profile of somebody unknown', count, (i) => store.profiles.of(`nobody-${i}`));
+  return rows;
+}
+
+// 2. By views of a user and day.
+
+const VIEWS = [1, 3, 20, 100, 1000];
+const BETWEEN = 30_000; // ms: halfway between two views
+
+/** The n-th view of a user on one day, in order of time; a user sees a new page in three views. */
 const view = (user, n) => ({
   userId: userId(user),
-  at: NOW - 2 * DAY + n * 61_000 - (user % 50_000),
+  at: NOW - 2.5 * DAY + 10 * MINUTE + n * 61_000 + (user % 997),
   name: `/blog/post-${(user + Math.floor(n / 3)) % PAGES}`,
 });
 
-const DAYS = 3;
-const visitors = 20_000;
+async function measureDays(store, quick, say) {
+  const rows = [];
+  for (const views of VIEWS) {
+    say(`the store: ${views} views of a user and day`);
+    await store.clear();
+    const users = Math.min(10_000, Math.ceil((quick ? 40_000 : 400_000) / views));
+    const before = await store.memory();
+    await fill(store, users * views, (i) => store.recorder.record(view(i % users, Math.floor(i / users))));
+    const bytes = ((await store.memory()) - before) / users;
+    // As many passes over few users as make a figure, but no more than leave the day as large as it is said to be.
+    const passes = Math.max(1, Math.min(Math.ceil(4000 / users), Math.floor(views / 20)));
+    const count = users * passes;
+    const read = await steady(store, Math.max(count, 4000), (i) => store.profiles.of(userId(i % users)));
+    const next = await steady(store, count, (i) =>
+      store.recorder.record(view(i % users, views + Math.floor(i / users))),
+    );
+    const between = await steady(store, count, (i) => {
+      const one = view(i % users, Math.floor((views * (1 + Math.floor(i / users))) / (passes + 1)));
+      return store.recorder.record({ ...one, at: one.at + BETWEEN });
+    });
+    rows.push({ views, users, bytes, bytesAView: bytes / views, next, between, read });
+  }
+  return rows;
+}
 
-/** Every event new: 20,000 users, three active days each, 53 pages. `direction` 1: later and later; -1: ever earlier. */
-const event = (i, direction) => {
-  const user = i % visitors;
-  const round = Math.floor(i / visitors);
-  return {
-    userId: userId(user),
-    at:
-      NOW -
-      1 -
-      (round % DAYS) * 2 * DAY -
-      5 * 3_600_000 +
-      direction * Math.floor(round / DAYS) * 61_000 +
-      (user % 977),
-    name: `page ${(user + round) % PAGES}`,
+// 3. By users in Redis. Every size has a Redis of its own, so that they can take turns: what the machine does meanwhile
+// befalls all of them. An event and a read of users from anywhere in the keyspace, then of a few of these again, whom the
+// processor has in its caches. Between the two lies what memory costs; the work is the same.
+
+const TOUCHED = 1000; // users of a pass, none of them touched before, so that all sizes do the same
+const AGAIN = 100; // of these
+const STRIDE = 7919; // a prime, and no divisor of the sizes: users lie all over the keyspace
+
+async function measureSizes(quick, say) {
+  const sizes = [];
+  for (const users of quick ? [1000, 100_000] : [1000, 100_000, 1_000_000]) {
+    say(`the store: ${users.toLocaleString('en')} users`);
+    sizes.push(await openSize(users));
+  }
+  const rounds = quick ? 5 : 9;
+  const passes = quick ? 3 : 10; // (rounds + 1) × passes × TOUCHED is at most the second size
+  for (let round = 0; round <= rounds; round++) {
+    for (const size of sizes) {
+      say(`the store: ${size.users.toLocaleString('en')} users, round ${round} of ${rounds}`);
+      const figures = [];
+      for (let i = 0; i < passes; i++) figures.push(await pass(size));
+      if (round > 0) size.rounds.push(each(WORK, (kind) => mean(figures.map((one) => one[kind])))); // the first warms
+    }
+  }
+  const rows = [];
+  for (const { users, store, bytes, rounds } of sizes) {
+    const erasure = await measure(store, 200, (i) => store.eraser.erase(userId((i * STRIDE) % users)), 1);
+    rows.push({ users, bytes, ...each(WORK, (kind) => middle(rounds.map((one) => one[kind]))), erasure });
+  }
+  return rows;
+}
+
+async function openSize(users) {
+  const store = await openStore();
+  await fill(store, LARGE, (i) => store.recorder.record(view(i, 0))); // buffers grow with the first calls
+  await store.clear();
+  const size = { users, store, rounds: [], next: 0 };
+  const empty = await store.memory();
+  await oneViewEach(size);
+  return { ...size, bytes: ((await store.memory()) - empty) / users };
+}
+
+function oneViewEach({ store, users }) {
+  return fill(store, users, (i) => store.recorder.record(view(i, 0)));
+}
+
+async function pass(size) {
+  const { store, users } = size;
+  if (size.next + TOUCHED > users) {
+    await store.clear();
+    await oneViewEach(size);
+    size.next = 0;
+  }
+  const user = (i) => ((size.next + i) * STRIDE) % users;
+  const again = (i) => user(i % AGAIN);
+  const figures = {
+    read: await measure(store, TOUCHED, (i) => store.profiles.of(userId(user(i)))),
+    event: await measure(store, TOUCHED, (i) => store.recorder.record(view(user(i), 1))),
+    readAgain: await measure(store, TOUCHED, (i) => store.profiles.of(userId(again(i)))),
+    eventAgain: await measure(store, TOUCHED, (i) =>
+      store.recorder.record(view(again(i), 2 + Math.floor(i / AGAIN))),
+    ),
   };
-};
-
-process.stdout.write('CPU of Redis, append-only file on, 32 at once\n');
-{
-  const count = visitors * DAYS * (quick ? 1 : 5);
-  const record = (name, direction) =>
-    measured(name, count, (i) => recorder.record(event(i + visitors * DAYS, direction)));
-  await measured("first event of a user's day", visitors * DAYS, (i) => recorder.record(event(i, 1)));
-  await record('further event, in order of time', 1);
-  await record('further event, ever earlier', -1);
-  await record('duplicate', 1);
-  await measured('profile, three active days', count, (i) => profiles.of(userId(i % visitors)));
-  await measured('profile of somebody unknown', count, (i) => profiles.of(`nobody-${i}`));
+  size.next += TOUCHED;
+  return figures;
 }
 
-async function measured(what, count, job) {
-  const { cpu: redisCpu, took } = await measure(count, job);
-  report(what, { 'µs of Redis': redisCpu, 'µs in all': took });
-}
-
-process.stdout.write('\nBytes per user and day\n');
-for (const views of [1, 3, 20, 100]) {
-  await redis.flushall();
-  const count = quick ? 2000 : 10_000;
-  const before = await memory();
-  await measure(count * views, (i) => recorder.record(view(i % count, Math.floor(i / count))));
-  report(`${views} views`, { bytes: ((await memory()) - before) / count });
-}
-
-process.stdout.write('\nAmong many users\n');
-await redis.flushall();
-let users = 0;
-for (const size of quick ? [1000, 100_000] : [1000, 1_000_000]) {
-  await measure(size - users, (i) => recorder.record(view(users + i, 0)));
-  users = size;
-  const known = (i) => userId((i * 7919) % size);
-  const reads = await measure(20_000, (i) => profiles.of(known(i)));
-  const writes = await measure(20_000, (i) =>
-    recorder.record(view((i * 7919) % size, 1 + Math.floor(i / 1000))),
-  );
-  const before = await cpu();
-  const start = performance.now();
-  for (let i = 0; i < 200; i++) await eraser.erase(known(i));
-  report(`${size} users`, {
-    'µs of Redis a read': reads.cpu,
-    'an event': writes.cpu,
-    'an erasure': ((await cpu()) - before) / 200,
-    'µs an erasure takes': ((performance.now() - start) * 1000) / 200,
-  });
-}
-
-redis.disconnect();
-server.kill('SIGTERM');
-await once(server, 'exit');
-rmSync(dir, { recursive: true, force: true });
+const WORK = ['event', 'read', 'eventAgain', 'readAgain'];
+const COSTS = ['redis', 'node', 'took'];
+const each = (names, job) => Object.fromEntries(names.map((name) => [name, job(name)]));
+const mean = (all) => each(COSTS, (name) => all.reduce((sum, one) => sum + one[name], 0) / all.length);
+const middle = (all) => each(COSTS, (name) => median(all.map((one) => one[name])));

@@ -1,0 +1,53 @@
+// The servers that are measured, in the order in which they take turns. All of them share one Redis.
+
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NODE_FLAGS, startNode } from './processes.mjs';
+
+const FOOTFALL = '../dist/server.js';
+
+export const SERVERS = [
+  { name: 'bare', title: '(a) node:http', file: 'servers/bare.mjs' },
+  { name: 'express', title: '(b) Express', file: 'servers/express.mjs', store: { prefix: 'ff', shards: 1 } },
+  { name: 'fastify', title: '(c) Fastify', file: 'servers/fastify.mjs', store: { prefix: 'ff', shards: 1 } },
+  { name: 'footfall', title: '(d) Footfall', file: FOOTFALL, store: { prefix: 'ff', shards: 1 } },
+  // A prefix of its own: what is stored in 256 shards can't be read as one.
+  { name: 'sharded', title: '(d) SHARDS=256', file: FOOTFALL, store: { prefix: 'fs', shards: 256 } },
+];
+
+export async function startServer(server, redis, folder) {
+  const { file, store } = server;
+  if (file !== FOOTFALL) {
+    const started = startNode(file, { env: { REDIS_URL: redis.url }, flags: NODE_FLAGS, folder });
+    return { ...server, ...started, port: await started.answer('port') };
+  }
+  const port = await freePort();
+  const env = {
+    REDIS_URL: redis.url,
+    PORT: String(port),
+    KEY_PREFIX: store.prefix,
+    SHARDS: String(store.shards),
+  };
+  const started = startNode(file, { env, flags: NODE_FLAGS, folder });
+  await Promise.race([ready(port), started.answer('never')]);
+  return { ...server, ...started, port };
+}
+
+async function ready(port) {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const reply = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+    if (reply?.ok) return;
+    await delay(50);
+  }
+  throw new Error('Footfall did not get ready within 10 s');
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,107 @@
+// Tables for the terminal.
+
+/** Columns: `[title, value(row)]`; the first is text, the others figures. */
+export function table(rows, columns) {
+  const lines = [
+    columns.map(([title]) => title),
+    ...rows.map((row) => columns.map(([, value]) => value(row))),
+  ];
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  return lines
+    .map((line) =>
+      line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
+    )
+    .join('\n');
+}
+
+const whole = (value) => Math.round(value).toLocaleString('en');
+const fixed = (digits) => (value) => value.toFixed(digits);
+const column = (title, name, form) => [title, (row) => form(row[name])];
+const cpu = [column('Node µs', 'node', fixed(1)), column('Redis µs', 'redis', fixed(1))];
+
+/** Singles at one number of connections, with Node's CPU as a ratio to (a), (b) and (c). */
+function singlesTable(rows, unit) {
+  const of = (name) => rows.find(({ server }) => server === name);
+  const ratio = (title, name) => [title, (row) => `${(row.node / of(name).node).toFixed(2)}×`];
+  return table(rows, [
+    ['', (row) => row.title],
+    column(`${unit}/s`, 'rate', whole),
+    column('p50 ms', 'p50', fixed(2)),
+    column('p99 ms', 'p99', fixed(2)),
+    ...cpu,
+    column('load µs', 'load', fixed(1)),
+    ratio('Node to (a)', 'bare'),
+    ratio('to (b)', 'express'),
+    ratio('to (c)', 'fastify'),
+    [
+      'both to (b)',
+      (row) => `${((row.node + row.redis) / (of('express').node + of('express').redis)).toFixed(2)}×`,
+    ],
+  ]);
+}
+
+export function singlesTables(title, rows, unit) {
+  const numbers = [...new Set(rows.map(({ connections }) => connections))];
+  return numbers
+    .map((n) => {
+      const at = rows.filter(({ connections }) => connections === n);
+      return `${title}, ${n} connection${n === 1 ? '' : 's'}\n${singlesTable(at, unit)}`;
+    })
+    .join('\n\n');
+}
+
+export function batchesTable({ size, http, pipelined }) {
+  const rows = [
+    { title: 'record.lua pipelined, no HTTP', ...pipelined },
+    { title: `POST /v1/pages, ${whole(size)} a batch`, ...http },
+  ];
+  const columns = [
+    ['', (row) => row.title],
+    column('events/s', 'rate', whole),
+    ...cpu,
+    ['to pipelined', (row) => `${(row.rate / pipelined.rate).toFixed(2)}×`],
+  ];
+  return `Batches\n${table(rows, columns)}`;
+}
+
+export function storeTables({ kinds, days, sizes }) {
+  const cost = (title, value) => [
+    title,
+    (row) => {
+      const { redis, node, took } = value(row);
+      return [redis, node, took].map(fixed(1)).join(' / ');
+    },
+  ];
+  const kindsTable = table(kinds, [['', (row) => row.what], cost('one', (row) => row)]);
+  const daysTable = table(days, [
+    ['', (row) => `${whole(row.views)} view${row.views === 1 ? '' : 's'}`],
+    column('bytes', 'bytes', whole),
+    column('a view', 'bytesAView', whole),
+    cost('next event', (row) => row.next),
+    cost('event between', (row) => row.between),
+    cost('read', (row) => row.read),
+  ]);
+  const sizesTable = table(sizes, [
+    ['', (row) => `${whole(row.users)} users`],
+    column('bytes a user', 'bytes', whole),
+    cost('event', (row) => row.event),
+    cost('read', (row) => row.read),
+    cost('event, just seen', (row) => row.eventAgain),
+    cost('read, just seen', (row) => row.readAgain),
+    cost('erasure', (row) => row.erasure),
+  ]);
+  return [
+    `The store alone, 32 at once: µs of Redis / of Node / in all\n${kindsTable}`,
+    `By views of a user and day\n${daysTable}`,
+    `By users in Redis\n${sizesTable}`,
+  ].join('\n\n');
+}
+
+export function checksTable(checks) {
+  return `Wanted\n${table(checks, [
+    ['', (row) => row.what],
+    ['wanted', (row) => row.wanted],
+    ['got', (row) => row.got],
+    ['', (row) => (row.held ? 'yes' : 'NO')],
+  ])}`;
+}
