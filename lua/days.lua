@@ -13,35 +13,24 @@
 -- @include keys
 -- @include buckets
 
-local DAY = 24 * 60 * 60 * 1000
-local WINDOW = 7
-
-local shard = KEYS[1]
-local gap = tonumber(ARGV[1])
-local dates = ARGV[2]
-local user = ARGV[3]
-
-local rows = {}
-local before -- the stats of the day before, if it had views
-for i = 1, WINDOW do
-  local day = day_key(shard, user, date_at(dates, i))
-  local stats, damaged = read_stats(day)
-  local page = false
-  if stats then
-    page, damaged = most_viewed({ day })
-  end
-  if damaged then
-    return 'damaged'
-  end
-  if stats then
-    rows[i] = { stats[1], stats[2], page }
-    if before and DAY - before[4] + stats[3] <= gap then
-      rows[i - 1][2] = rows[i - 1][2] + DAY - before[4]
-      rows[i][2] = rows[i][2] + stats[3]
+local function days(user)
+  local rows = {}
+  local last_before -- last view of the day before, in ms since this day's midnight
+  for i = 1, WINDOW do
+    local views, active, first, last = read_stats(user .. stats_of[i])
+    if views then
+      rows[i] = { views, active, most_viewed({ 'ZUNION', 0, user .. pages_of[i] }) }
+      if last_before and first - last_before <= gap then
+        rows[i - 1][2] = rows[i - 1][2] - last_before
+        rows[i][2] = rows[i][2] + first
+      end
+      last_before = last - DAY
+    else
+      rows[i] = { 0, 0, false }
+      last_before = nil
     end
-  else
-    rows[i] = { 0, 0, false }
   end
-  before = stats
+  return rows
 end
-return rows
+
+return sound(days, ARGV[3])

@@ -15,57 +15,40 @@
 -- @include keys
 -- @include buckets
 
-local DAY = 24 * 60 * 60 * 1000
-local WINDOW = 7
-
-local shard = KEYS[1]
-local gap = tonumber(ARGV[1])
-local dates = ARGV[2]
-
 local function profile(user)
   -- Most users are unknown or seen on a few recent days: count the days first, then go back until all were met.
-  local days, exists = {}, { 'EXISTS' }
-  for i = 1, WINDOW do
-    days[i] = day_key(shard, user, date_at(dates, i))
-    exists[i + 1] = stats_key(days[i])
-  end
-  local left = redis.call(unpack(exists))
-  local views, active = 0, 0
-  local active_days = {}
-  local first -- view of the day after, in ms since this day's midnight
-  for i = WINDOW, 1, -1 do
-    if left == 0 then
-      break
-    end
-    local stats, damaged = read_stats(days[i])
-    if damaged then
-      return 'damaged'
-    end
-    if stats then
-      left = left - 1
-      active_days[#active_days + 1] = days[i]
-      views = views + stats[1]
-      active = active + stats[2]
-      if first and first - stats[4] <= gap then
-        active = active + first - stats[4]
-      end
-      first = stats[3] + DAY
-    else
-      first = nil
-    end
-  end
-  if views == 0 then
+  local left = redis.call('EXISTS', user .. stats_of[1], user .. stats_of[2], user .. stats_of[3], user .. stats_of[4],
+    user .. stats_of[5], user .. stats_of[6], user .. stats_of[7])
+  if left == 0 then
     return { 0, 0, 0, false }
   end
-  local page, damaged = most_viewed(active_days)
-  if damaged then
-    return 'damaged'
+
+  local views, active, days = 0, 0, 0
+  local union = { 'ZUNION', 0 }
+  local first_after -- first view of the day after, in ms since this day's midnight
+  for i = WINDOW, 1, -1 do
+    local day_views, day_active, first, last = read_stats(user .. stats_of[i])
+    if day_views then
+      views = views + day_views
+      active = active + day_active
+      if first_after and first_after - last <= gap then
+        active = active + first_after - last
+      end
+      first_after = first + DAY
+      days = days + 1
+      union[2 + days] = user .. pages_of[i]
+      if days == left then
+        break
+      end
+    else
+      first_after = nil
+    end
   end
-  return { views, active, #active_days, page }
+  return { views, active, days, most_viewed(union) }
 end
 
 local profiles = {}
 for i = 3, #ARGV do
-  profiles[#profiles + 1] = profile(ARGV[i])
+  profiles[i - 2] = sound(profile, ARGV[i])
 end
 return profiles

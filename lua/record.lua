@@ -52,7 +52,20 @@ local max_views = tonumber(ARGV[4])
 local max_pages = tonumber(ARGV[5])
 local dates = ARGV[6]
 
+local users = users_prefix(shard)
+local suffixes = {} -- by place in dates, made when first needed
 local wrote -- whether the event at hand has changed something
+
+-- What follows the user in the keys of a day: stats, pages, visits.
+local function suffixes_of(place)
+  local found = suffixes[place]
+  if not found then
+    local date = date_at(dates, place)
+    found = { stats_suffix(date), pages_suffix(date), visits_suffix(date) }
+    suffixes[place] = found
+  end
+  return found[1], found[2], found[3]
+end
 
 local function number(text)
   return tonumber(text) or error('not a number')
@@ -84,7 +97,8 @@ end
 -- Whether the days beside an event's know its event_id: a view that is sent again may have got another time.
 local function known_beside(user, place, member)
   for beside = place - 1, math.min(place + 1, TODAY + 1), 2 do
-    if holds(visits_key(day_key(shard, user, date_at(dates, beside))), member) then
+    local _, _, visits = suffixes_of(beside)
+    if holds(users .. user .. visits, member) then
       return true
     end
   end
@@ -100,8 +114,8 @@ local function record_view(user, at, member, page)
     return 'future'
   end
 
-  local day = day_key(shard, user, date_at(dates, place))
-  local stats, pages, visits = stats_key(day), pages_key(day), visits_key(day)
+  local stats, pages, visits = suffixes_of(place)
+  stats, pages, visits = users .. user .. stats, users .. user .. pages, users .. user .. visits
   local stored = call('HMGET', stats, 'views', 'active_ms', 'first', 'last', 'pages', 'erased_until')
   local is_new_day = not stored[1]
   local views, active, first, last, page_count = 0, 0, nil, nil, 0

@@ -1,38 +1,44 @@
--- Reading a user's days.
+-- Reading users' days. Needs keys.
 
--- The numbers of a day: views, active_ms, first and last. nil if there was no view. Second value true: damaged.
-local function read_stats(day)
-  local stats = redis.pcall('HMGET', stats_key(day), 'views', 'active_ms', 'first', 'last')
-  if stats.err then
-    return nil, true
+local DAY = 24 * 60 * 60 * 1000
+local WINDOW = 7
+
+local prefix = users_prefix(KEYS[1])
+local gap = tonumber(ARGV[1])
+local stats_of, pages_of = {}, {} -- by day of the window, oldest first: what follows the user in a key
+for i = 1, WINDOW do
+  local date = date_at(ARGV[2], i)
+  stats_of[i], pages_of[i] = stats_suffix(date), pages_suffix(date)
+end
+
+local function number(text)
+  return tonumber(text) or error('not a number')
+end
+
+-- The numbers of a day: views, active_ms, first, last; nothing if there was no view. Fails if the key holds something else.
+local function read_stats(key)
+  local stats = redis.call('HMGET', key, 'views', 'active_ms', 'first', 'last')
+  if stats[1] then
+    return number(stats[1]), number(stats[2]), number(stats[3]), number(stats[4])
   end
-  if not stats[1] then
-    return nil
-  end
-  for i = 1, 4 do
-    stats[i] = tonumber(stats[i])
-    if not stats[i] then
-      return nil, true
-    end
-  end
-  return stats
 end
 
 -- The page with the most views over some days; a tie goes to the name that sorts first, byte by byte. That is a sorted
 -- set's own order (Lua's < would follow the locale), once the views are negative. (other) stands for many names, so it
--- never wins. Second value true: damaged.
-local function most_viewed(days)
-  local union = { 'ZUNION', #days }
-  for i = 1, #days do
-    union[2 + i] = pages_key(days[i])
+-- never wins. `union` is { 'ZUNION', 0, keys of pages … }.
+local function most_viewed(union)
+  local days = #union - 2
+  union[2] = days
+  union[days + 3] = 'WEIGHTS'
+  for i = 1, days do
+    union[days + 3 + i] = -1
   end
-  union[#union + 1] = 'WEIGHTS'
-  for _ = 1, #days do
-    union[#union + 1] = -1
-  end
-  local pages = redis.pcall(unpack(union))
-  if pages.err then
-    return nil, true
-  end
+  local pages = redis.call(unpack(union))
   return pages[pages[1] == '(other)' and 2 or 1] or false
+end
+
+-- What a reading gives, or 'damaged' if a key of the user's holds something else than it should.
+local function sound(read, user)
+  local read_all, result = pcall(read, prefix .. user)
+  return read_all and result or 'damaged'
 end

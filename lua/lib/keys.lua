@@ -1,20 +1,21 @@
 -- The keys that a script derives from a user and a day (src/redis/keys.ts is the dictionary). Each begins with the
 -- shard's prefix, which is the script's one declared key: `ff:{0}`. So each lies in the slot of that key, by construction.
+-- A user's key is users_prefix .. user .. one of the suffixes of a date: made once a call, not once a user.
 
-local function day_key(shard, user, date)
-  return shard .. ':user:' .. user .. ':' .. date
+local function users_prefix(shard)
+  return shard .. ':user:'
 end
 
-local function stats_key(day)
-  return day .. ':stats'
+local function stats_suffix(date)
+  return ':' .. date .. ':stats'
 end
 
-local function pages_key(day)
-  return day .. ':pages'
+local function pages_suffix(date)
+  return ':' .. date .. ':pages'
 end
 
-local function visits_key(day)
-  return day .. ':visits'
+local function visits_suffix(date)
+  return ':' .. date .. ':visits'
 end
 
 local function erased_key(shard, user_hash)
