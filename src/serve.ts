@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { CannotStart } from './cannotStart.ts';
@@ -75,9 +76,13 @@ export function authority(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** A scrape must not wait for a Redis that stands still. */
+const FIGURES_WITHIN = 500;
+
 async function figuresOf(redis: FootfallRedis) {
   const start = performance.now();
-  const info = await redis.info('memory').catch(() => undefined);
+  const late = delay(FIGURES_WITHIN, undefined, { ref: false });
+  const info = await Promise.race([redis.info('memory').catch(() => undefined), late]);
   if (info === undefined) return undefined;
   return {
     memory: Number(/^used_memory:(\d+)/m.exec(info)?.[1]),

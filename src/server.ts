@@ -11,12 +11,12 @@ import { createLog } from './log.ts';
 import { startPrivateRedis } from './redis/privateRedis.ts';
 import { authority, type Cleanup, serve } from './serve.ts';
 import { onStopOfPrimary, onStopSignals } from './signals.ts';
-import { isWorker, startWorkers, WorkerFailed } from './workers.ts';
+import { CANNOT_START, isWorker, startWorkers, WorkerFailed } from './workers.ts';
 
 const EXIT = {
   stopped: 0,
   fault: 1,
-  cannotStart: 2,
+  cannotStart: CANNOT_START,
   /** Stopping took longer than SHUTDOWN_MS, or a second signal cut it short. */
   cutOff: 3,
 };
@@ -38,7 +38,10 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<voi
     greet(port, config, log);
     await started;
   } else {
-    const workers = await startWorkers(config, redisUrl, log);
+    const workers = await startWorkers(config, redisUrl, log, (error) => {
+      const code = complain(error);
+      stop(cleanup).finally(() => process.exit(code));
+    });
     cleanup.push(() => workers.stop());
     greet(workers.port, config, log);
   }

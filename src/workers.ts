@@ -18,6 +18,9 @@ export const { isWorker } = cluster;
 
 const LONGEST_PAUSE = 5 * SECOND;
 
+/** The exit code of a process that is set up wrongly and has said so. */
+export const CANNOT_START = 2;
+
 /** The first worker could not start and has said why. */
 export class WorkerFailed extends Error {
   override name = 'WorkerFailed';
@@ -34,7 +37,12 @@ export interface Workers {
 }
 
 /** Starts the workers, the first alone: what is wrong with the settings is said once. */
-export async function startWorkers(config: Config, redisUrl: string, log: Logger): Promise<Workers> {
+export async function startWorkers(
+  config: Config,
+  redisUrl: string,
+  log: Logger,
+  giveUp: (error: WorkerFailed) => void,
+): Promise<Workers> {
   let stopping = false;
   let pause = 100;
   addUpMetrics();
@@ -55,6 +63,10 @@ export async function startWorkers(config: Config, redisUrl: string, log: Logger
     const since = performance.now();
     worker.once('exit', (code, signal) => {
       if (stopping) return;
+      if (code === CANNOT_START) {
+        giveUp(new WorkerFailed(code)); // another would find the same
+        return;
+      }
       if (performance.now() - since > MINUTE) pause = 100;
       log.error(`a worker ended with ${signal ?? `code ${code}`}; another is started in ${pause} ms`);
       setTimeout(() => {

@@ -244,6 +244,16 @@ describe('over Redis', () => {
     expect(await calls()).toBe(1);
   });
 
+  test('a user that many ask for in one tick is read once', async () => {
+    const { recorder, profiles } = service(server.redis);
+    await recorder.record(view('user0', at('10:00')));
+    const read = jest.spyOn(server.redis, 'ffProfile');
+    const answers = await Promise.all(['user0', 'nobody', 'user0', 'user0'].map((user) => profiles.of(user)));
+    expect(read.mock.calls.map(([, args]) => args.slice(2))).toEqual([['user0', 'nobody']]);
+    read.mockRestore();
+    expect(answers.map((p) => p.number_pages_viewed_in_the_last_7_days)).toEqual([1, 0, 1, 1]);
+  });
+
   test('what is more than may be in flight is refused and not sent', async () => {
     const { recorder } = service(server.redis, { maxInFlight: 5 });
     const outcomes = await Promise.allSettled(views(8).map((v) => recorder.record(v)));

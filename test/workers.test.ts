@@ -8,9 +8,15 @@ const workersOf = (service: Service) =>
   processes
     .pids()
     .filter((pid) => !processes.redisPids().includes(pid))
-    .filter((pid) =>
-      new RegExp(`^PPid:\\s+${service.pid}$`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8')),
-    );
+    .filter((pid) => parentOf(pid) === service.pid);
+
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  } catch {
+    return undefined; // it has just ended
+  }
+}
 
 /** Each on a connection of its own, so that all workers get some. */
 const send = (service: Service, events: string[]) =>

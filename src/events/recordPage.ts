@@ -1,8 +1,8 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
 import { EVENT_LIMIT, jsonBody } from '../http/body.ts';
-import { send } from '../http/respond.ts';
+import { send, sendJson } from '../http/respond.ts';
 import type { Profiles } from '../profiles/profiles.ts';
-import { NOT_STORED, ProfileAnswer } from '../profiles/readProfile.ts';
+import { NOT_STORED } from '../profiles/readProfile.ts';
 import type { Waiter } from '../redis/grouping.ts';
 import type { Outcome, Recorder } from '../redis/recorder.ts';
 import type { Clock } from '../time.ts';
@@ -43,11 +43,15 @@ class OutcomeAnswer implements Waiter<Outcome> {
   }
   done(outcome: Outcome): void {
     if (outcome === 'future') this.next(inFuture());
-    else send(this.res, 202, 'application/json; charset=utf-8', `{"status":"${outcome}"}`);
+    else sendOutcome(this.res, outcome);
   }
   failed(error: unknown): void {
     this.next(error);
   }
+}
+
+function sendOutcome(res: Response, outcome: Outcome): void {
+  send(res, 202, 'application/json; charset=utf-8', `{"status":"${outcome}"}`);
 }
 
 /** As that, but answers with the user's profile after the write; what became of the view is said in a header. */
@@ -74,7 +78,11 @@ class ReadAfterwards implements Waiter<Outcome> {
       'Footfall-Status',
       outcome,
     ];
-    this.profiles.readFor(this.userId, new ProfileAnswer(this.res, this.next, headers));
+    this.profiles.readFor(this.userId, {
+      done: (profile) => sendJson(this.res, 200, profile, headers),
+      // The view is settled, and that must be heard. A preference may be ignored.
+      failed: () => sendOutcome(this.res, outcome),
+    });
   }
   failed(error: unknown): void {
     this.next(error);

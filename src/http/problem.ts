@@ -89,7 +89,7 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Unavailable) {
     return new Problem(
       'unavailable',
-      'It may or may not have been done. Send it again: nothing counts twice.',
+      'It may or may not have been done. Send it again: what has an event_id or a timestamp counts once.',
       retryLater(),
     );
   }

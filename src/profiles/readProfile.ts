@@ -8,17 +8,15 @@ import type { Profile, Profiles } from './profiles.ts';
 export const NOT_STORED: Headers = ['Cache-Control', 'no-store'];
 
 /** Waits for a profile on behalf of a request. */
-export class ProfileAnswer implements Waiter<Profile> {
+class ProfileAnswer implements Waiter<Profile> {
   private readonly res: Response;
   private readonly next: NextFunction;
-  private readonly headers: Headers;
-  constructor(res: Response, next: NextFunction, headers: Headers = NOT_STORED) {
+  constructor(res: Response, next: NextFunction) {
     this.res = res;
     this.next = next;
-    this.headers = headers;
   }
   done(profile: Profile): void {
-    sendJson(this.res, 200, profile, this.headers);
+    sendJson(this.res, 200, profile, NOT_STORED);
   }
   failed(error: unknown): void {
     this.next(error);

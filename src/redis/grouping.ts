@@ -78,7 +78,7 @@ export function createGrouping<Item, Result>(options: GroupingOptions<Item, Resu
       answers = await send(shard, items);
     } catch (error) {
       const next = after(group);
-      // Who waited behind a call that Redis did not answer has waited as long: nobody waits for two.
+      // Who waited behind a call that Redis did not answer is not made to wait for another.
       if (next && error instanceof Unavailable) fail(next, error);
       else if (next) void carry(next);
       fail(group, error);

@@ -10,6 +10,8 @@ import { checkMeta } from './meta.ts';
 
 const OLDEST_REDIS = 7; // scripts with flags
 const CHECK_AGAIN = 2 * SECOND;
+/** Somebody may change a running Redis. */
+const CHECK_ALL_WELL = 15 * SECOND;
 
 export interface Readiness {
   /** Why no work can be done now, if so. */
@@ -28,7 +30,7 @@ export interface ReadinessOptions {
 
 export function watchReadiness({ redis, keys, sessionGapSeconds, log }: ReadinessOptions): Readiness {
   let trouble: string | undefined = 'starting';
-  let everReady = false;
+  let settled = false; // whether `started` is
   let lastWarning: string | undefined;
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -47,32 +49,43 @@ export function watchReadiness({ redis, keys, sessionGapSeconds, log }: Readines
 
   function refuse(error: CannotStart): void {
     trouble = error.message;
-    if (everReady) say(error.message);
+    if (settled) say(error.message);
     else settle.reject(error);
+    settled = true;
   }
 
   async function check(): Promise<void> {
     clearTimeout(again);
     try {
       const { amiss, warning } = await inspect(redis);
-      if (amiss === undefined) await checkMeta(redis, keys, sessionGapSeconds);
+      await checkMeta(redis, keys, sessionGapSeconds);
       if (warning !== undefined && warning !== lastWarning) log.warn(warning);
       lastWarning = warning;
       trouble = amiss;
     } catch (error) {
-      if (error instanceof CannotStart) return refuse(error);
+      if (error instanceof CannotStart) {
+        refuse(error);
+        lookAgain(CHECK_AGAIN);
+        return;
+      }
       if (redis.status !== 'ready') return; // the next connection is checked again
       trouble = `Redis does not do what it must (${wordOf(error as Error)})`;
     }
     if (trouble === undefined) {
       if (said.size > 0) log.info('ready again');
       said.clear();
-      everReady = true;
+      lookAgain(CHECK_ALL_WELL);
     } else {
       say(trouble);
-      again = setTimeout(check, CHECK_AGAIN).unref();
+      lookAgain(CHECK_AGAIN);
     }
+    settled = true;
     settle.resolve();
+  }
+
+  function lookAgain(after: number): void {
+    clearTimeout(again);
+    if (!stopped) again = setTimeout(check, after).unref();
   }
 
   redis.on('ready', check);
