@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { CannotStart } from './cannotStart.ts';
 import { type Config, readConfig } from './config.ts';
 import { helpText } from './help.ts';
+import { placesIn } from './http/problem.ts';
 import { createLog } from './log.ts';
 import { startPrivateRedis } from './redis/privateRedis.ts';
 import { authority, type Cleanup, serve } from './serve.ts';
@@ -74,9 +75,9 @@ function complain(error: unknown): number {
     return EXIT.cannotStart;
   }
   // No message: ioredis puts the arguments of a call into its errors, and those name a person.
-  const { name, code, stack }: NodeJS.ErrnoException = error instanceof Error ? error : new Error();
-  const places = (stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  process.stderr.write(`${[code === undefined ? name : `${name} ${code}`, ...places].join('\n')}\n`);
+  const fault: NodeJS.ErrnoException = error instanceof Error ? error : new Error();
+  const kind = fault.code === undefined ? fault.name : `${fault.name} ${fault.code}`;
+  process.stderr.write(`${[kind, ...placesIn(fault)].join('\n')}\n`);
   return EXIT.fault;
 }
 

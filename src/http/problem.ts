@@ -79,7 +79,8 @@ export function problemHandler(log: Logger): ErrorRequestHandler {
   };
 }
 
-function placesIn(error: Error): string[] {
+/** Where an error came from, without its message: that may name a person. */
+export function placesIn(error: Error): string[] {
   return (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
 }
 
