@@ -1,5 +1,5 @@
 // The events that every server gets, the same to each: 20,000 users, 53 pages, five days, no event twice. A user comes
-// for two pages a minute apart, then on another day. So one event in two is the first of its user's day, which costs
+// for two pages a minute apart, then again on the next day. So one event in two is the first of its user's day, which costs
 // Redis most.
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -16,7 +16,7 @@ export function event(i, today) {
   const user = (Math.floor(i / (2 * CROWD)) * CROWD + (i % CROWD)) % USERS;
   const second = Math.floor(i / CROWD) % 2;
   const visit = Math.floor(i / (2 * USERS));
-  const day = today - DAY * (1 + ((user + visit) % DAYS));
+  const day = today - DAY * (DAYS - ((user + visit) % DAYS));
   return {
     userId: userId(user),
     at: day + (((user * 7919) % 600) + Math.floor(visit / DAYS) * 10 + second) * 60_000 + (user % 997),

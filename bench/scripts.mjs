@@ -1,7 +1,7 @@
 // What (b), (c) and the program without HTTP do for an event and a read: the service's own scripts, called as somebody
 // would who had only their contracts, which are on top of lua/record.lua and lua/profile.lua.
 
-import { identityOf } from '../dist/events/pageView.js';
+import { identityOf } from '../dist/events/event.js';
 import { createKeys, encodeId } from '../dist/redis/keys.js';
 import { assemble } from '../dist/redis/scripts.js';
 import { DAY, datesBetween, dayOf } from '../dist/time.js';
@@ -9,6 +9,7 @@ import { DAY, datesBetween, dayOf } from '../dist/time.js';
 const GAP = String(30 * 60 * 1000);
 const MAX_VIEWS = '10000';
 const MAX_PAGES = '1000';
+const KEPT = ['10000', '35', '35', '400']; // paths of a site's day; days of sites, late logins, unique users
 export const SHARD = createKeys('ff', 1).shard(0);
 
 export function defineScripts(redis) {
@@ -30,8 +31,16 @@ function lookAt(now) {
 export function recordArgs(views, now = Date.now()) {
   lookAt(now);
   const midnight = today * DAY;
-  const args = [String(midnight), String(now - midnight), GAP, MAX_VIEWS, MAX_PAGES, recordDates];
-  for (const view of views) args.push(encodeId(view.userId), String(view.at), identityOf(view), view.name);
+  const args = [String(midnight), String(now - midnight), GAP, MAX_VIEWS, MAX_PAGES, recordDates, ...KEPT];
+  for (const view of views) {
+    args.push(
+      'view',
+      encodeId(view.userId),
+      String(view.at),
+      identityOf({ kind: 'view', ...view }),
+      view.name,
+    );
+  }
   return args;
 }
 

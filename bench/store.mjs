@@ -18,9 +18,10 @@ export async function measureStore({ quick, say }) {
   say('the store');
   const store = await openStore();
   const kinds = await measureKinds(store, quick, say);
+  const counts = await measureCounts(store, quick, say);
   const days = await measureDays(store, quick, say);
   const sizes = await measureSizes(quick, say);
-  return { redis: { version: store.version }, kinds, days, sizes };
+  return { redis: { version: store.version }, kinds, counts, days, sizes };
 }
 
 /** Footfall's services over a Redis of their own. */
@@ -78,6 +79,7 @@ function visit(i, direction) {
   const round = Math.floor(i / USERS);
   const noon = NOW - (1 + (round % ACTIVE_DAYS) * 2) * DAY;
   return {
+    kind: 'view',
     userId: userId(user),
     at: noon + direction * Math.floor(round / ACTIVE_DAYS) * 61_000 + (user % 977),
     name: `page ${(user + round) % PAGES}`,
@@ -102,13 +104,113 @@ async function measureKinds(store, quick, say) {
   return rows;
 }
 
-// 2. By views of a user and day.
+// 2. By what an event feeds: users who come on three days, two new pages on each, in order of time; 53 pages, two sites.
+
+async function measureCounts(store, quick, say) {
+  const rounds = quick ? 1 : 3;
+  const users = quick ? USERS / 4 : USERS;
+  const kinds = {
+    'name alone': () => ({}),
+    'name and url': (page) => ({ url: urlOf(page) }),
+    'name, url and site': (page) => ({ url: urlOf(page), siteId: 'shop', path: urlOf(page) }),
+  };
+  const rows = Object.keys(kinds).map((what) => ({ what, rounds: [], bytes: [] }));
+  for (let round = 0; round <= rounds; round++) {
+    for (const row of rows) {
+      say(`the store: ${row.what}`);
+      await store.clear();
+      const count = users * ACTIVE_DAYS * 2;
+      const empty = await store.memory();
+      const cost = await measure(store, count, (i) => {
+        const visit = Math.floor(i / (users * 2));
+        const second = Math.floor(i / users) % 2;
+        const user = i % users;
+        const page = (user + visit + second) % PAGES;
+        const at = NOW - (ACTIVE_DAYS - visit) * DAY + second * MINUTE + (user % 997);
+        const view = {
+          kind: 'view',
+          userId: userId(user),
+          at,
+          name: `page ${page}`,
+          ...kinds[row.what](page),
+        };
+        return store.recorder.record(view);
+      });
+      if (round === 0) continue; // to get warm
+      row.rounds.push(cost);
+      row.bytes.push(((await store.memory()) - empty) / count);
+    }
+  }
+  const others = [];
+  const add = async (what, job) => {
+    say(`the store: ${what}`);
+    await store.clear();
+    const empty = await store.memory();
+    others.push({
+      what,
+      ...(await measure(store, users, job)),
+      bytes: ((await store.memory()) - empty) / users,
+    });
+  };
+  await add('a click, of a new user', (i) =>
+    store.recorder.record({
+      kind: 'event',
+      userId: userId(i),
+      at: NOW - i,
+      siteId: 'shop',
+      type: 'click',
+      path: '/',
+    }),
+  );
+  await add('a login, the first of the month', (i) =>
+    store.recorder.record({ kind: 'login', userId: userId(i), at: NOW - i }),
+  );
+  const events = [
+    ...rows.map(({ what, rounds, bytes }) => ({ what, ...middle(rounds), bytes: median(bytes) })),
+    ...others,
+  ];
+  return { events, crowd: await measureCrowd(store, quick ? 20_000 : 1_000_000, say) };
+}
+
+const urlOf = (page) => `https://shop.example/pages/${page}`;
+
+/** One page of a site and everybody: what its visitors take, beside what the users themselves do, and how right they are. */
+async function measureCrowd(store, users, say) {
+  say(`the store: a page with ${users.toLocaleString('en')} visitors`);
+  await store.clear();
+  const days = 3; // everybody comes on one of them
+  const at = (i) => NOW - ((i % days) + 1) * DAY + (i % 997);
+  const page = { name: 'Home', url: urlOf(0), siteId: 'shop', path: urlOf(0) };
+  await fill(store, users, (i) =>
+    store.recorder.record({ kind: 'view', userId: userId(i), at: at(i), ...page }),
+  );
+  const [oldest, newest] = [days, 1].map((ago) => Math.floor(NOW / DAY) - ago);
+  let bytes = 0;
+  for (let day = oldest; day <= newest; day++) {
+    for (const key of [store.keys.visitors(0, day), store.keys.returning(0, day)]) {
+      bytes += Number((await store.client.call('MEMORY', 'USAGE', key, 'SAMPLES', '0')) ?? 0);
+    }
+  }
+  const hlls = Array.from({ length: days }, (_, i) => store.keys.site(0, 'shop', oldest + i, 'hll'));
+  const visitors = await measure(store, 200, () => store.visitors.of('name:Home', 7), 1);
+  return {
+    users,
+    days,
+    bytesADay: bytes / days, // of all that is counted of the page: by name, by url, by site
+    distinct: await store.visitors.of('name:Home', 7),
+    estimate: await store.client.pfcount(...hlls),
+    question: visitors,
+  };
+}
+
+// 3. By views of a user and day.
 
 const VIEWS = [1, 3, 20, 100, 1000];
 const BETWEEN = 30_000; // ms: halfway between two views
 
 /** The n-th view of a user on one day, in order of time; a user sees a new page in three views. */
 const view = (user, n) => ({
+  kind: 'view',
   userId: userId(user),
   at: NOW - 2.5 * DAY + 10 * MINUTE + n * 61_000 + (user % 997),
   name: `/blog/post-${(user + Math.floor(n / 3)) % PAGES}`,
@@ -139,7 +241,7 @@ async function measureDays(store, quick, say) {
   return rows;
 }
 
-// 3. By users in Redis. Every size has a Redis of its own, so that they can take turns: what the machine does meanwhile
+// 4. By users in Redis. Every size has a Redis of its own, so that they can take turns: what the machine does meanwhile
 // befalls all of them. An event and a read of users from anywhere in the keyspace, then of a few of these again, whom the
 // processor has in its caches. Between the two lies what memory costs; the work is the same.
 

@@ -64,7 +64,7 @@ export function batchesTable({ size, http, pipelined }) {
   return `Batches\n${table(rows, columns)}`;
 }
 
-export function storeTables({ kinds, days, sizes }) {
+export function storeTables({ kinds, counts, days, sizes }) {
   const cost = (title, value) => [
     title,
     (row) => {
@@ -73,6 +73,17 @@ export function storeTables({ kinds, days, sizes }) {
     },
   ];
   const kindsTable = table(kinds, [['', (row) => row.what], cost('one', (row) => row)]);
+  const countsTable = table(counts.events, [
+    ['', (row) => row.what],
+    cost('one', (row) => row),
+    column('bytes', 'bytes', whole),
+  ]);
+  const { users, bytesADay, distinct, estimate, question } = counts.crowd;
+  const crowd = [
+    `A page that ${whole(users)} users saw, everybody on one of three days: ${whole(bytesADay)} bytes a day for all its counts,`,
+    `${whole(distinct)} distinct visitors (${[question.redis, question.took].map(fixed(0)).join(' µs of Redis, ')} µs in all); the HyperLogLog says ${whole(estimate)},`,
+    `which is ${fixed(2)(((estimate - users) / users) * 100)} % off`,
+  ].join('\n');
   const daysTable = table(days, [
     ['', (row) => `${whole(row.views)} view${row.views === 1 ? '' : 's'}`],
     column('bytes', 'bytes', whole),
@@ -92,6 +103,8 @@ export function storeTables({ kinds, days, sizes }) {
   ]);
   return [
     `The store alone, 32 at once: µs of Redis / of Node / in all\n${kindsTable}`,
+    `By what an event feeds\n${countsTable}`,
+    crowd,
     `By views of a user and day\n${daysTable}`,
     `By users in Redis\n${sizesTable}`,
   ].join('\n\n');

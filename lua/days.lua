@@ -10,8 +10,8 @@
 --
 -- Returns seven rows, oldest first: { views, active_ms, most viewed page or false }; or the string 'damaged'.
 
--- @include keys
--- @include buckets
+-- @include lib/keys
+-- @include lib/buckets
 
 local function days(user)
   local rows = {}

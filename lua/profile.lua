@@ -12,22 +12,44 @@
 --   { views, active_ms, days with a view, most viewed page or false }
 -- or the string 'damaged', if a key of the user's holds something else than it should.
 
--- @include keys
--- @include buckets
+-- @include lib/keys
+-- @include lib/buckets
+
+-- Which days of the window are among some, given by their day of the month.
+local days_of = {}
+local function days_among(names)
+  local found = days_of[names]
+  if not found then
+    found = {}
+    for i = 1, WINDOW do
+      found[i] = string.find(names, name_at(ARGV[2], i), 1, true) ~= nil
+    end
+    days_of[names] = found
+  end
+  return found
+end
+
+-- Asked of who was not here today nor yesterday.
+local function is_unknown(user)
+  return redis.call('EXISTS', user .. stats_of[1], user .. stats_of[2], user .. stats_of[3], user .. stats_of[4],
+    user .. stats_of[5]) == 0
+end
 
 local function profile(user)
-  -- Most users are unknown or seen on a few recent days: count the days first, then go back until all were met.
-  local left = redis.call('EXISTS', user .. stats_of[1], user .. stats_of[2], user .. stats_of[3], user .. stats_of[4],
-    user .. stats_of[5], user .. stats_of[6], user .. stats_of[7])
-  if left == 0 then
-    return { 0, 0, 0, false }
-  end
-
   local views, active, days = 0, 0, 0
   local union = { 'ZUNION', 0 }
+  local there -- which earlier days there are: a day knows, so the first one that is met says it
   local first_after -- first view of the day after, in ms since this day's midnight
   for i = WINDOW, 1, -1 do
-    local day_views, day_active, first, last = read_stats(user .. stats_of[i])
+    local day_views, day_active, first, last, earlier
+    if not there or there[i] then
+      day_views, day_active, first, last, earlier = read_stats(user .. stats_of[i])
+    end
+    if earlier then
+      there = there or days_among(earlier)
+    elseif i == WINDOW - 1 and not there and is_unknown(user) then
+      break
+    end
     if day_views then
       views = views + day_views
       active = active + day_active
@@ -37,14 +59,11 @@ local function profile(user)
       first_after = first + DAY
       days = days + 1
       union[2 + days] = user .. pages_of[i]
-      if days == left then
-        break
-      end
     else
       first_after = nil
     end
   end
-  return { views, active, days, most_viewed(union) }
+  return { views, active, days, days > 0 and most_viewed(union) }
 end
 
 local profiles = {}

@@ -2,20 +2,27 @@
 
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
+import { dailyUniques, monthlyUniques } from './audiences/readUniques.ts';
+import { readVisitors } from './audiences/readVisitors.ts';
 import { eraseUser } from './erasure/eraseUser.ts';
+import { loginOf, siteEventOf } from './events/bodies.ts';
+import { createIntake } from './events/intake.ts';
+import { recordEvent } from './events/recordEvent.ts';
 import { recordPage } from './events/recordPage.ts';
 import { recordPages } from './events/recordPages.ts';
 import { alive, ready } from './http/health.ts';
 import { measured, showMetrics } from './http/measure.ts';
 import { problemHandler } from './http/problem.ts';
-import { addRoute, notFound } from './http/routes.ts';
+import { addRoute, notFound, ofUser } from './http/routes.ts';
 import type { Metrics } from './metrics.ts';
 import { readDays, readProfile } from './profiles/readProfile.ts';
 import { readProfiles } from './profiles/readProfiles.ts';
+import type { Protection } from './protection.ts';
 import type { Services } from './services.ts';
+import { readReport } from './sites/readReport.ts';
 import type { Clock } from './time.ts';
 
-export interface AppOptions extends Services {
+export interface AppOptions extends Services, Protection {
   clock: Clock;
   metrics: Metrics;
   log: Logger;
@@ -24,7 +31,9 @@ export interface AppOptions extends Services {
 }
 
 export function createApp(options: AppOptions): Express {
-  const { recorder, profiles, eraser, clock, metrics, log, unreadyBecause } = options;
+  const { profiles, visitors, uniques, sites, eraser, guard, overload, metrics, log, unreadyBecause } =
+    options;
+  const intake = createIntake(options);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag'); // a profile is small and changes with every view
@@ -32,15 +41,37 @@ export function createApp(options: AppOptions): Express {
   app.enable('strict routing');
   app.set('query parser', 'simple');
 
-  app.use(measured(metrics));
-  addRoute(app, '/v1/page', { post: recordPage(recorder, profiles, clock) });
-  addRoute(app, '/v1/pages', { post: [recordPages(recorder, clock)] });
-  addRoute(app, '/v1/user/:user_id', { get: [readProfile(profiles)], delete: [eraseUser(eraser)] });
-  addRoute(app, '/v1/users/profiles', { post: readProfiles(profiles) });
-  addRoute(app, '/v1/user/:user_id/days', { get: [readDays(profiles)] });
+  app.set('trust proxy', options.trustProxy);
+
+  app.use(measured(metrics, overload));
+  const open = { openToBrowsers: true };
+  addRoute(app, '/v1/page', { post: [guard.write, ...recordPage(intake, profiles)] }, open);
+  addRoute(app, '/v1/pages', { post: [guard.write, recordPages(intake)] }, open);
+  for (const path of ['/v1/event', '/event']) {
+    addRoute(app, path, { post: [guard.write, ...recordEvent(intake, siteEventOf)] }, open);
+  }
+  const read = [guard.read, readProfile(profiles)];
+  const erase = [guard.admin, eraseUser(eraser)];
+  addRoute(
+    app,
+    '/v1/user/login',
+    {
+      post: [guard.write, ...recordEvent(intake, loginOf)],
+      get: [ofUser('login'), ...read], // somebody may be named so
+      delete: [ofUser('login'), ...erase],
+    },
+    open,
+  );
+  addRoute(app, '/v1/user/:user_id', { get: read, delete: erase });
+  addRoute(app, '/v1/users/profiles', { post: [guard.read, ...readProfiles(profiles)] });
+  addRoute(app, '/v1/user/:user_id/days', { get: [guard.read, readDays(profiles)] });
+  addRoute(app, '/v1/user/uniques/daily', { get: [guard.read, dailyUniques(uniques)] });
+  addRoute(app, '/v1/user/uniques/monthly', { get: [guard.read, monthlyUniques(uniques)] });
+  addRoute(app, '/v1/page/visitors', { get: [guard.read, readVisitors(visitors)] });
+  addRoute(app, '/v1/site/:site_id/report', { get: [guard.read, readReport(sites)] });
   addRoute(app, '/livez', { get: [alive] });
   addRoute(app, '/readyz', { get: [ready(unreadyBecause)] });
-  addRoute(app, '/metrics', { get: [showMetrics(metrics)] });
+  addRoute(app, '/metrics', { get: [guard.metrics, showMetrics(metrics)] });
   app.use(notFound);
   app.use(problemHandler(log));
   return app;

@@ -1,9 +1,8 @@
 // What the commands that an operator types have in common: settings, a connection, a fault in one line.
 
-import { existsSync } from 'node:fs';
-import { loadEnvFile } from 'node:process';
 import { CannotStart } from './cannotStart.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { readEnv } from './env.ts';
 import { checkUserPath } from './http/validate.ts';
 import { type OpenOptions, openStore } from './redis/openStore.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
@@ -32,8 +31,7 @@ export async function runCommand({ usage, flags: known = [], run, ...open }: Com
     return;
   }
   try {
-    if (existsSync('.env')) loadEnvFile('.env'); // as the service does
-    const config = readConfig(process.env);
+    const config = readConfig(readEnv());
     const redis = await openStore(config, open);
     try {
       process.stdout.write(await run({ redis, config, userId: users[0]!, flags }));

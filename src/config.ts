@@ -1,5 +1,6 @@
 // Every setting of the service: its name, form, default and meaning. `--help` and the documentation come out of this.
 
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { CannotStart } from './cannotStart.ts';
 
@@ -10,6 +11,8 @@ interface Setting<T> {
   /** As it would be written; undefined where there is none. */
   default: string | undefined;
   meaning: string;
+  /** Never shown, and may be given as a file: its name with _FILE. */
+  secret?: true;
   /** The value, or undefined if the text is not of the form. */
   parse(text: string): T | undefined;
 }
@@ -100,6 +103,55 @@ function isPercentEncoded(text: string): boolean {
   }
 }
 
+/** A key as it is given: enough letters that nobody guesses it, and none that would end it in a list or a URL. */
+const KEY = /^[\w.~+/=-]{16,200}$/;
+
+function secrets(name: string, meaning: string): Setting<string[]> {
+  return {
+    name,
+    form: 'keys of 16 to 200 letters, digits and _ . ~ + / = -, with commas between (npm run key makes some)',
+    default: undefined,
+    secret: true,
+    meaning,
+    parse(value) {
+      const keys = value.split(/[\s,]+/).filter(Boolean);
+      return keys.length > 0 && keys.every((key) => KEY.test(key)) ? keys : undefined;
+    },
+  };
+}
+
+const trustProxy: Setting<number | string[]> = {
+  name: 'TRUST_PROXY',
+  form: 'a number of proxies, or their networks (10.0.0.0/8,::1) with commas between',
+  default: '0',
+  meaning:
+    'How many proxies stand before the service, or which networks they are in: only what these say of a client (X-Forwarded-For) is believed.',
+  parse: (value) => (/^\d{1,2}$/.test(value) ? Number(value) : networks(value, 1)), // /0 would believe anybody
+};
+
+const unlimitedClients: Setting<string[]> = {
+  name: 'UNLIMITED_CLIENTS',
+  form: "networks with commas between, or 'none'",
+  default: '127.0.0.0/8,::1',
+  meaning: 'Clients without limits: servers of your own.',
+  parse: (value) => (value === 'none' ? [] : networks(value)),
+};
+
+/** Addresses, each with a prefix or without. */
+function networks(value: string, least = 0): string[] | undefined {
+  const list = value.split(',').map((part) => part.trim());
+  const ok = list.every((one) => {
+    const [address = '', prefix, ...rest] = one.split('/');
+    const family = isIP(address);
+    const most = family === 4 ? 32 : 128;
+    return family > 0 && rest.length === 0 && (prefix === undefined || isFromTo(least, prefix, most));
+  });
+  return ok ? list : undefined;
+}
+
+const isFromTo = (least: number, text: string, most: number) =>
+  /^\d{1,3}$/.test(text) && Number(text) >= least && Number(text) <= most;
+
 export const settings = {
   port: integer('PORT', 3000, [0, 65_535], 'The port to listen on; 0 takes a free one.'),
   host: text(
@@ -107,11 +159,75 @@ export const settings = {
     '127.0.0.1',
     'an address or a host name',
     /^[\w.:%-]{1,255}$/,
-    'The address to listen on. Anything but loopback needs ALLOW_OPEN=1.',
+    'The address to listen on. Anything but loopback needs keys, or ALLOW_OPEN=1.',
   ),
   allowOpen: flag(
     'ALLOW_OPEN',
-    'Lets HOST be other than loopback although nothing asks callers for a key: for a network of your own.',
+    'Lets HOST be other than loopback although there are no keys: for a network of your own.',
+  ),
+  writeKeys: secrets('WRITE_KEYS', 'Keys that may record events. They stand in pages, so they are public.'),
+  readKeys: secrets('READ_KEYS', 'Keys that may read, for servers only.'),
+  adminKeys: secrets('ADMIN_KEYS', 'Keys that may do everything: erase, too.'),
+  metricsKeys: secrets('METRICS_KEYS', 'Keys that may read /metrics.'),
+  userSigningSecret: secrets(
+    'USER_SIGNING_SECRET',
+    "Where it is set, each event needs user_sig, the HMAC-SHA-256 of its user_id in hex, which only the site's own server can make. Of several, any may have signed.",
+  ),
+  trustProxy,
+  unlimitedClients,
+  limitAddress: integer(
+    'LIMIT_ADDRESS',
+    2000,
+    [0, 1_000_000],
+    'Events, or other requests, a second of one client address (IPv6: of one /64), ten seconds of it at once; 0 is no limit.',
+  ),
+  limitKey: integer(
+    'LIMIT_KEY',
+    0,
+    [0, 1_000_000],
+    'Events, or other requests, a second with one key, ten seconds of it at once; 0 is no limit.',
+  ),
+  limitUser: integer(
+    'LIMIT_USER',
+    100,
+    [0, 1_000_000],
+    'Events a second of one user, ten seconds of it at once; 0 is no limit.',
+  ),
+  limitNewUsers: integer(
+    'LIMIT_NEW_USERS',
+    6000,
+    [0, 10_000_000],
+    'New users a minute from one client address; 0 is no limit.',
+  ),
+  newUsersMemoryPercent: integer(
+    'NEW_USERS_MEMORY_PERCENT',
+    90,
+    [1, 100],
+    'How full Redis may be (of its maxmemory) while new users are taken in; above, known ones go on counting.',
+  ),
+  maxRequests: integer(
+    'MAX_REQUESTS',
+    2000,
+    [10, 100_000],
+    'How many requests may be under way before writes are answered 503; reads have a quarter more room, erasures half.',
+  ),
+  headersTimeoutMs: integer(
+    'HEADERS_TIMEOUT_MS',
+    5000,
+    [100, 600_000],
+    'How long the head of a request may take.',
+  ),
+  requestTimeoutMs: integer(
+    'REQUEST_TIMEOUT_MS',
+    15_000,
+    [100, 600_000],
+    'How long a whole request may take.',
+  ),
+  keepAliveMs: integer(
+    'KEEP_ALIVE_MS',
+    65_000,
+    [100, 3_600_000],
+    "How long a connection without a request is kept: longer than a load balancer's (often 60 s).",
   ),
   redisUrl,
   dataDir: text(
@@ -162,7 +278,31 @@ export const settings = {
     'MAX_PAGES_PER_USER_DAY',
     1000,
     [1, 100_000],
-    'How many page names of a user are kept apart in a day; views of further ones count under (other).',
+    'How many page names of a user are kept apart in a day; views of further ones count under (other), and four times as many urls and sites.',
+  ),
+  maxPathsPerSiteDay: integer(
+    'MAX_PATHS_PER_SITE_DAY',
+    10_000,
+    [1, 100_000],
+    'How many paths of a site are kept apart in a day, in each shard; views of further ones count under (other).',
+  ),
+  siteRetentionDays: integer(
+    'SITE_RETENTION_DAYS',
+    35,
+    [8, 400],
+    "How long a site's day is kept for its report.",
+  ),
+  lateLoginDays: integer(
+    'LATE_LOGIN_DAYS',
+    35,
+    [1, 60],
+    'How many days late a login may come. Fixed by the first start.',
+  ),
+  uniquesRetentionDays: integer(
+    'UNIQUES_RETENTION_DAYS',
+    400,
+    [100, 4000],
+    'How long daily and monthly unique users are kept.',
   ),
   eraseScanMs: integer(
     'ERASE_SCAN_MS',
@@ -214,27 +354,80 @@ export class ConfigError extends CannotStart {
 export function readConfig(env: Record<string, string | undefined>): Config {
   const faults = misspelt(env);
   const values: Record<string, unknown> = {};
-  for (const [key, setting] of Object.entries(settings)) {
-    const given = env[setting.name]?.trim() || setting.default;
+  for (const [key, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const given =
+      (setting.secret && secretFile(setting.name, env, faults)) ||
+      env[setting.name]?.trim() ||
+      setting.default;
     const value = given === undefined ? undefined : setting.parse(given);
     if (given !== undefined && value === undefined) {
-      faults.push(`${setting.name} must be ${setting.form}${shown(setting.name, given)}`);
+      faults.push(`${setting.name} must be ${setting.form}${shown(setting, given)}`);
     }
     values[key] = value;
   }
   const config = values as Config;
-  if (config.host !== undefined && !isLoopback(config.host) && config.allowOpen === false) {
+  if (
+    config.host !== undefined &&
+    !isLoopback(config.host) &&
+    config.allowOpen === false &&
+    !hasKeys(config)
+  ) {
     faults.push(
-      `HOST=${config.host} would let anyone on the network read and erase: keep HOST=127.0.0.1, or set ALLOW_OPEN=1 on a network of your own`,
+      `HOST=${config.host} would let anyone on the network read and erase: make keys with npm run --silent key >> .env, keep HOST=127.0.0.1, or set ALLOW_OPEN=1 on a network of your own`,
+    );
+  }
+  if (config.headersTimeoutMs > config.requestTimeoutMs) {
+    faults.push(
+      `HEADERS_TIMEOUT_MS=${config.headersTimeoutMs} must not be longer than REQUEST_TIMEOUT_MS=${config.requestTimeoutMs}: the head is a part of the request`,
     );
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
 
+/** Whether callers need keys: where any is set, every call needs one. */
+export function hasKeys({ writeKeys, readKeys, adminKeys, metricsKeys }: Config): boolean {
+  return [writeKeys, readKeys, adminKeys, metricsKeys].some((keys) => keys !== undefined);
+}
+
+const FILE = '_FILE';
+
+/** The secrets as settings, for a process that is to have these and read no file. */
+export function envOfSecrets(config: Config): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries<Setting<unknown>>(settings)
+      .filter(([, { secret }]) => secret)
+      .flatMap(([key, { name }]) => [
+        [name, (config[key as keyof Config] as string[] | undefined)?.join(',') ?? ''],
+        [name + FILE, ''],
+      ]),
+  );
+}
+
+/** What the file of NAME_FILE holds, as Docker gives secrets. */
+function secretFile(
+  name: string,
+  env: Record<string, string | undefined>,
+  faults: string[],
+): string | undefined {
+  const file = env[name + FILE]?.trim();
+  if (!file) return undefined;
+  if (env[name]?.trim()) faults.push(`${name} and ${name}${FILE} are both set: keep one`);
+  try {
+    const text = readFileSync(file, 'utf8').trim();
+    if (text) return text;
+    faults.push(`${name}${FILE}: the file is empty`);
+  } catch (error) {
+    faults.push(`${name}${FILE} can't be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  return undefined;
+}
+
 /** A name that was meant to be a setting would be passed over in silence. */
 function misspelt(env: Record<string, string | undefined>): string[] {
-  const names = Object.values(settings).map(({ name }) => name);
+  const names = Object.values(settings).flatMap(({ name, secret }: Setting<unknown>) =>
+    secret ? [name, name + FILE] : [name],
+  );
   return Object.entries(env).flatMap(([given, value]) => {
     // Kubernetes sets FOOTFALL_PORT=tcp://… for a Service of that name.
     if (!value?.trim() || names.includes(given) || /^(tcp|udp):\/\//.test(value)) return [];
@@ -259,9 +452,9 @@ function areOneEditApart(a: string, b: string): boolean {
   return (x.length < 2 && y.length < 2) || (x.length === 2 && y.length === 2 && x === y[1]! + y[0]);
 }
 
-/** A wrong REDIS_URL may hold a password, so it is not repeated. */
-function shown(name: string, value: string): string {
-  return name === redisUrl.name ? '' : `, not ${JSON.stringify(value.slice(0, 60))}`;
+/** A wrong REDIS_URL may hold a password, and a secret is one: these are not repeated. */
+function shown({ name, secret }: Setting<unknown>, value: string): string {
+  return secret || name === redisUrl.name ? '' : `, not ${JSON.stringify(value.slice(0, 60))}`;
 }
 
 export function isLoopback(host: string): boolean {

@@ -2,11 +2,21 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-export type Script = 'record' | 'profile' | 'days' | 'erase';
+export type Script = 'record' | 'profile' | 'days' | 'visitors' | 'erase';
+
+/** What may have no room for a further name, in the order of `record.lua`'s reply. */
+export const FOLDED = ['page', 'url_or_site', 'path', 'event_type'] as const;
+
+/** What has a limit. */
+export const LIMITED = ['address', 'key', 'user', 'new_users'] as const;
 
 export interface Metrics {
   /** Events by what became of them. */
   event(outcome: string): void;
+  /** Names that found no place of their own, since there were too many. */
+  folded(kind: (typeof FOLDED)[number], count: number): void;
+  /** A request or event that was past a limit. */
+  limited(kind: (typeof LIMITED)[number]): void;
   /** A request that was answered: the route's pattern, never its path. */
   request(route: string, status: number, seconds: number): void;
   /** A call of a script, with how many events or users it carried. */
@@ -20,6 +30,8 @@ export interface Metrics {
 export interface Gauges {
   /** Events that wait for Redis. */
   eventsInFlight(): number;
+  /** Requests under way. */
+  requestsUnderWay(): number;
   /** Redis's own: bytes in use, and how long it takes to answer; undefined when it does not. */
   redis(): Promise<{ memory: number; lagSeconds: number } | undefined>;
 }
@@ -34,6 +46,18 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
     name: 'footfall_events_total',
     help: 'Events by what became of them.',
     labelNames: ['outcome'] as const,
+    registers,
+  });
+  const folded = new Counter({
+    name: 'footfall_names_folded_total',
+    help: 'Names past a cap: pages, paths and event types count under (other), urls and sites of a user have no visitor.',
+    labelNames: ['kind'] as const,
+    registers,
+  });
+  const limited = new Counter({
+    name: 'footfall_limited_total',
+    help: 'Requests and events refused since a client, a key or a user sent too much, or an address too many new users.',
+    labelNames: ['limit'] as const,
     registers,
   });
   const requests = new Counter({
@@ -64,6 +88,8 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
     registers,
   });
 
+  for (const kind of LIMITED) limited.labels(kind).inc(0);
+  for (const kind of FOLDED) folded.labels(kind).inc(0); // a series that is not there can't be seen to rise
   // A label set is looked up once, not with every request: prom-client would build its key each time.
   const eventsOf = each((outcome: string) => events.labels(outcome));
   const requestsOf = each((route: string) => ({
@@ -77,6 +103,10 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
 
   return {
     event: (outcome) => eventsOf(outcome).inc(),
+    folded(kind, count) {
+      if (count > 0) folded.labels(kind).inc(count);
+    },
+    limited: (kind) => limited.labels(kind).inc(),
     request(route, status, seconds) {
       const { time, of } = requestsOf(route);
       time.observe(seconds);
@@ -108,13 +138,22 @@ function each<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-function watch({ eventsInFlight, redis }: Gauges, registers: Registry[]): void {
+function watch({ eventsInFlight, requestsUnderWay, redis }: Gauges, registers: Registry[]): void {
   new Gauge({
     name: 'footfall_events_in_flight',
     help: 'Events that wait for Redis.',
     registers,
     collect() {
       this.set(eventsInFlight());
+    },
+  });
+
+  new Gauge({
+    name: 'footfall_requests_under_way',
+    help: 'Requests that are not answered yet.',
+    registers,
+    collect() {
+      this.set(requestsUnderWay());
     },
   });
 

@@ -11,11 +11,19 @@ import type { Config } from './config.ts';
 import { closing } from './http/closing.ts';
 import { createFastServer } from './http/fastServer.ts';
 import { createMetrics } from './metrics.ts';
+import { createProtection } from './protection.ts';
 import { connectRedis } from './redis/connect.ts';
+import { watchMemory } from './redis/memory.ts';
 import { watchReadiness } from './redis/readiness.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
 import { createServices } from './services.ts';
-import { isWorker, shareMetrics } from './workers.ts';
+import { isWorker, shareLimits, shareMetrics } from './workers.ts';
+
+/** How often Node looks for connections that are too slow, ms. Its own 30 s would make a limit of 5 s useless. */
+const CHECK_CONNECTIONS = 500;
+
+const UNHEARD_PROXY =
+  'requests come with X-Forwarded-For, but TRUST_PROXY is 0: if a proxy stands before this, set TRUST_PROXY, or all its clients count as one (and one on this machine as none)';
 
 /** What has been started and must be stopped, the last first. */
 export type Cleanup = (() => unknown)[];
@@ -33,21 +41,44 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
   cleanup.push(() => redis.disconnect());
 
   const metrics = createMetrics();
-  const services = createServices(redis, config, Date.now, metrics);
-  const readiness = watchReadiness({ ...services, redis, log, sessionGapSeconds: config.sessionGapSeconds });
+  const protection = createProtection({
+    config,
+    metrics,
+    redisIsAway: () => redis.status !== 'ready',
+    isShared: isWorker,
+    onUnheardProxy: () => log.warn(UNHEARD_PROXY),
+  });
+  const { limits, overload } = protection;
+  cleanup.push(() => overload.stop());
+  if (isWorker) shareLimits(limits);
+  const memory = watchMemory(redis, config.newUsersMemoryPercent);
+  cleanup.push(() => memory.stop());
+  const services = createServices(redis, config, Date.now, metrics, { ...limits, isFull: memory.isTight });
+  const readiness = watchReadiness({ ...services, redis, log, depends: config });
   cleanup.push(() => readiness.stop());
   metrics.watchProcess();
-  metrics.watch({ eventsInFlight: services.recorder.inFlight, redis: () => figuresOf(redis) });
+  metrics.watch({
+    eventsInFlight: services.recorder.inFlight,
+    requestsUnderWay: overload.underWay,
+    redis: () => figuresOf(redis),
+  });
 
   let stopping = false;
   const app = createApp({
     ...services,
     clock: Date.now,
+    ...protection,
     metrics: isWorker ? { ...metrics, text: shareMetrics(metrics.registry) } : metrics,
     log,
     unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
   });
-  const server = createFastServer(app);
+  const server = createFastServer(app, {
+    headersTimeout: config.headersTimeoutMs,
+    requestTimeout: config.requestTimeoutMs,
+    keepAliveTimeout: config.keepAliveMs,
+    connectionsCheckingInterval: CHECK_CONNECTIONS,
+  });
+  server.timeout = config.keepAliveMs + config.requestTimeoutMs; // somebody who does not read the answer
   const close = closing(server, app);
   redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
   // A Redis of others may be away. One that is there is looked at before anything is sent to it.
@@ -58,7 +89,11 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
     stopping = true;
     return close();
   });
-  return { port: (server.address() as AddressInfo).port, started: readiness.started };
+  return {
+    port: (server.address() as AddressInfo).port,
+    started: readiness.started,
+    keyring: protection.keyring,
+  };
 }
 
 async function listen(server: Server, { port, host }: Config): Promise<void> {

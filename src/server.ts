@@ -1,18 +1,18 @@
 // The process: settings, Redis, listening, signals. The only place that exits.
 
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { loadEnvFile } from 'node:process';
 import type { Logger } from 'pino';
 import { CannotStart } from './cannotStart.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, hasKeys, readConfig } from './config.ts';
+import { type Env, readEnv } from './env.ts';
 import { helpText } from './help.ts';
+import type { KeySettings } from './http/keys.ts';
 import { placesIn } from './http/problem.ts';
 import { createLog } from './log.ts';
 import { startPrivateRedis } from './redis/privateRedis.ts';
 import { authority, type Cleanup, serve } from './serve.ts';
 import { onStopOfPrimary, onStopSignals } from './signals.ts';
-import { CANNOT_START, isWorker, startWorkers, WorkerFailed } from './workers.ts';
+import { CANNOT_START, isWorker, onNewKeys, startWorkers, WorkerFailed } from './workers.ts';
 
 const EXIT = {
   stopped: 0,
@@ -22,12 +22,17 @@ const EXIT = {
   cutOff: 3,
 };
 
-async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<void> {
+/** Where there are keys, SIGHUP says to read them again. */
+const STOPS = ['SIGTERM', 'SIGINT'] as const;
+
+async function start(config: Config, env: Env, log: Logger, cleanup: Cleanup): Promise<void> {
   if (isWorker) {
-    const { started } = await serve({ config, redisUrl: config.redisUrl!, log, cleanup });
+    const { started, keyring } = await serve({ config, redisUrl: config.redisUrl!, log, cleanup });
+    onNewKeys(keyring.replace);
     await started;
     return;
   }
+  const heedHangUps = hasKeys(config) ? onHangUp(log) : () => undefined;
   const privateRedis =
     config.redisUrl === undefined
       ? await startPrivateRedis(config.dataDir, (level, message) => log[level](message))
@@ -35,15 +40,17 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<voi
   cleanup.push(() => privateRedis?.stop());
   const redisUrl = config.redisUrl ?? privateRedis!.url;
   if (config.workers === 1) {
-    const { port, started } = await serve({ config, redisUrl, log, cleanup });
+    const { port, started, keyring } = await serve({ config, redisUrl, log, cleanup });
+    heedHangUps(keyring.replace);
     greet(port, config, log);
     await started;
   } else {
-    const workers = await startWorkers(config, redisUrl, log, (error) => {
+    const workers = await startWorkers(config, { ...env, REDIS_URL: redisUrl }, log, (error) => {
       const code = complain(error);
       stop(cleanup).finally(() => process.exit(code));
     });
     cleanup.push(() => workers.stop());
+    heedHangUps(workers.replaceKeys);
     greet(workers.port, config, log);
   }
 }
@@ -81,14 +88,36 @@ function complain(error: unknown): number {
   return EXIT.fault;
 }
 
-function loadEnv(): void {
-  if (!existsSync('.env')) return;
+/** One that comes too early is heeded as soon as there is who takes the keys. */
+function onHangUp(log: Logger): (replace: (keys: KeySettings) => void) => void {
+  let take: ((keys: KeySettings) => void) | undefined;
+  let missed = false;
+  process.on('SIGHUP', () => {
+    if (take) reloadKeys(take, log);
+    else missed = true;
+  });
+  return (replace) => {
+    take = replace;
+    if (missed) reloadKeys(replace, log);
+  };
+}
+
+/** Takes the keys that the files and .env hold now. Where they are wrong, those there are stay. */
+function reloadKeys(replace: (keys: KeySettings) => void, log: Logger): void {
   try {
-    loadEnvFile('.env');
+    const config = readConfig(readEnv());
+    if (!hasKeys(config)) throw new CannotStart('there are none now, and that would let anybody in');
+    replace(keysOf(config));
+    log.info('SIGHUP: the keys were read again');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CannotStart(`.env can't be read (${code}): let it be a file that this user may read, or none`);
+    log.error(
+      `SIGHUP: the keys stay as they were: ${error instanceof CannotStart ? error.message : 'a fault'}`,
+    );
   }
+}
+
+function keysOf({ writeKeys, readKeys, adminKeys, metricsKeys }: Config): KeySettings {
+  return { writeKeys, readKeys, adminKeys, metricsKeys };
 }
 
 async function main(): Promise<void> {
@@ -98,8 +127,8 @@ async function main(): Promise<void> {
   }
   const cleanup: Cleanup = [];
   try {
-    loadEnv();
-    const config = readConfig(process.env);
+    const env = isWorker ? process.env : readEnv(); // a worker was given everything
+    const config = readConfig(env);
     const log = createLog(config.logLevel);
     const cutOff = (why: string) => {
       log.warn(`${why}: stopping at once, open requests are cut off`);
@@ -114,8 +143,8 @@ async function main(): Promise<void> {
       );
     };
     if (isWorker) onStopOfPrimary(stopInOrder);
-    else onStopSignals(stopInOrder, cutOff);
-    await start(config, log, cleanup);
+    else onStopSignals(hasKeys(config) ? STOPS : [...STOPS, 'SIGHUP'], stopInOrder, cutOff);
+    await start(config, env, log, cleanup);
   } catch (error) {
     const code = complain(error);
     await stop(cleanup).catch(() => undefined);

@@ -1,33 +1,50 @@
 // The features, put together over one Redis.
 
+import { createUniques, type Uniques } from './audiences/uniques.ts';
+import { createVisitors, type Visitors } from './audiences/visitors.ts';
 import type { Config } from './config.ts';
 import { createEraser, type Eraser } from './erasure/eraser.ts';
 import type { Metrics } from './metrics.ts';
 import { createProfiles, type Profiles } from './profiles/profiles.ts';
 import { createKeys, type Keys } from './redis/keys.ts';
-import { createRecorder, type Recorder } from './redis/recorder.ts';
+import { createRecorder, type Door, type Recorder } from './redis/recorder.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
+import { createSites, type Sites } from './sites/sites.ts';
 import type { Clock } from './time.ts';
 
 export interface Services {
   keys: Keys;
   recorder: Recorder;
   profiles: Profiles;
+  visitors: Visitors;
+  uniques: Uniques;
+  sites: Sites;
   eraser: Eraser;
 }
+
+const OPEN_DOOR: Door = {
+  of: () => '',
+  broughtNewUser: () => undefined,
+  isFull: () => false,
+};
 
 export function createServices(
   redis: FootfallRedis,
   config: Config,
   clock: Clock,
   metrics: Metrics,
+  door: Door = OPEN_DOOR,
 ): Services {
-  const keys = createKeys(config.keyPrefix, config.shards);
+  const keys = createKeys(config.keyPrefix, config.shards, config.lateLoginDays);
   const mostInFlight = config.maxInFlight;
+  const visitors = createVisitors({ redis, keys, clock, metrics });
   return {
     keys,
-    recorder: createRecorder({ redis, keys, clock, limits: config, mostInFlight, metrics }),
+    recorder: createRecorder({ redis, keys, clock, limits: config, mostInFlight, door, metrics }),
     profiles: createProfiles({ redis, keys, clock, ...config, mostInFlight, metrics }),
-    eraser: createEraser({ redis, keys, clock, scanBudget: config.eraseScanMs, metrics }),
+    visitors,
+    uniques: createUniques({ redis, keys, clock, retentionDays: config.uniquesRetentionDays }),
+    sites: createSites({ redis, keys, clock, visitors, retentionDays: config.siteRetentionDays }),
+    eraser: createEraser({ redis, keys, clock, scanBudget: config.eraseScanMs, ...config, metrics }),
   };
 }

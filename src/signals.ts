@@ -6,9 +6,13 @@ import { SECOND } from './time.ts';
  */
 const ECHO = SECOND;
 
-export function onStopSignals(first: (signal: string) => void, second: (signal: string) => void): void {
+export function onStopSignals(
+  signals: readonly NodeJS.Signals[],
+  first: (signal: string) => void,
+  second: (signal: string) => void,
+): void {
   let heard: { signal: string; at: number } | undefined;
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  for (const signal of signals) {
     process.on(signal, () => {
       const now = performance.now();
       if (!heard) {

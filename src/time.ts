@@ -22,6 +22,15 @@ export function dateOf(day: number): string {
   return date;
 }
 
+/** `2026-11` */
+export const monthOf = (day: number): string => dateOf(day).slice(0, 7);
+
+/** The first day after the month that a day is in. */
+export function monthEnd(day: number): number {
+  const [year, month] = dateOf(day).split('-');
+  return Date.UTC(Number(year), Number(month), 1) / DAY;
+}
+
 const dates = new Map<number, string>(); // the same few days are asked for with every event
 
 /** The days from one to the other as the scripts take them: `2026-11-14 2026-11-15 …`. */
@@ -77,3 +86,15 @@ function parse(text: string): number {
   const utc = Date.UTC(year + 400, month - 1, day, hour, minute, second, fraction) - DAYS_IN_400_YEARS * DAY;
   return utc - offset;
 }
+
+const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
+
+/** The day of a date like 2026-11-21, or NaN. */
+export function parseDate(text: string): number {
+  const [, year, month, day] = (DATE.exec(text) ?? []).map(Number);
+  if (year === undefined || day! < 1 || day! > daysInMonth(year, month!)) return Number.NaN;
+  return dayOf(parse(`${text}T00:00:00Z`));
+}
+
+/** The first day of a month like 2026-11, or NaN. */
+export const parseMonth = (text: string): number => parseDate(`${text}-01`);

@@ -11,7 +11,10 @@ import {
   type MetricValue,
   type Registry,
 } from 'prom-client';
-import type { Config } from './config.ts';
+import { type Config, envOfSecrets } from './config.ts';
+import type { Env } from './env.ts';
+import type { KeySettings } from './http/keys.ts';
+import type { Limits, Spent } from './http/limits.ts';
 import { MINUTE, SECOND } from './time.ts';
 
 export const { isWorker } = cluster;
@@ -33,21 +36,27 @@ export class WorkerFailed extends Error {
 
 export interface Workers {
   port: number;
+  replaceKeys(keys: KeySettings): void;
   stop(): Promise<void>;
 }
 
-/** Starts the workers, the first alone: what is wrong with the settings is said once. */
+/**
+ * Starts the workers, the first alone: what is wrong with the settings is said once. One that comes later has the
+ * settings of the others and the keys of now, whatever the files hold by then.
+ */
 export async function startWorkers(
   config: Config,
-  redisUrl: string,
+  env: Env,
   log: Logger,
   giveUp: (error: WorkerFailed) => void,
 ): Promise<Workers> {
   let stopping = false;
   let pause = 100;
   addUpMetrics();
+  passOnWhatWasSpent();
 
-  const fork = () => cluster.fork({ REDIS_URL: redisUrl });
+  let current = config; // with the keys of now
+  const fork = () => cluster.fork({ ...env, ...envOfSecrets(current) });
   const first = fork();
   const ended = once(first, 'exit').then(([code]) => {
     throw new WorkerFailed(code ?? 1);
@@ -83,6 +92,12 @@ export async function startWorkers(
 
   return {
     port,
+    replaceKeys(keys) {
+      current = { ...current, ...keys } as Config;
+      for (const worker of Object.values(cluster.workers ?? {})) {
+        if (worker?.isConnected()) worker.send({ footfall: 'keys', keys } satisfies NewKeys);
+      }
+    },
     async stop() {
       stopping = true;
       const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
@@ -150,4 +165,47 @@ export function shareMetrics(registry: Registry): () => Promise<string> {
       waiting.set(scrape, resolve);
       tell({ footfall: 'scraped', scrape });
     });
+}
+
+// Limits are one however many processes there are: each tells the others, over the primary, what was spent with it.
+
+interface WasSpent {
+  footfall: 'spent';
+  spent: Spent;
+}
+
+const TELL_EVERY = SECOND / 5;
+
+function passOnWhatWasSpent(): void {
+  cluster.on('message', (from, message: WasSpent) => {
+    if (message?.footfall !== 'spent') return;
+    for (const worker of Object.values(cluster.workers ?? {})) {
+      if (worker && worker !== from && worker.isConnected()) worker.send(message);
+    }
+  });
+}
+
+/** In a worker. */
+export function shareLimits(limits: Limits): void {
+  setInterval(() => {
+    const spent = limits.spent();
+    if (spent.length > 0 && process.connected) {
+      process.send?.({ footfall: 'spent', spent } satisfies WasSpent);
+    }
+  }, TELL_EVERY).unref();
+  process.on('message', (message: WasSpent) => {
+    if (message?.footfall === 'spent') limits.hear(message.spent);
+  });
+}
+
+interface NewKeys {
+  footfall: 'keys';
+  keys: KeySettings;
+}
+
+/** In a worker: hears of new keys. */
+export function onNewKeys(replace: (keys: KeySettings) => void): void {
+  process.on('message', (message: NewKeys) => {
+    if (message?.footfall === 'keys') replace(message.keys);
+  });
 }

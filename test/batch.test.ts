@@ -3,6 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import type { PageView } from '../src/events/event.ts';
 import { connectRedis } from '../src/redis/connect.ts';
 import type { Outcome, Recorder } from '../src/redis/recorder.ts';
 import { dayOf } from '../src/time.ts';
@@ -242,7 +243,7 @@ describe('what became of its events', () => {
   test('what only Redis finds to lie in the future is rejected as such', async () => {
     const recorder: Recorder = {
       record: () => Promise.reject(new Error('not asked')),
-      recordFor: ({ name }, waiter) => waiter.done(name === 'Home' ? 'recorded' : 'future'),
+      recordFor: (event, waiter) => waiter.done((event as PageView).name === 'Home' ? 'recorded' : 'future'),
       inFlight: () => 0,
     };
     const ahead = await startApi(server.redis, {}, { recorder });
@@ -357,14 +358,14 @@ describe('how much a batch may hold', () => {
 
   test.each<[what: string, status: number, headers: OutgoingHttpHeaders, body: string]>([
     ['a million blank lines', 400, NDJSON, '\n'.repeat(1_000_000)],
-    ['arrays 500,000 deep', 400, JSON_TYPE, '['.repeat(500_000) + ']'.repeat(500_000)],
-    ['arrays 500,000 deep on a line', 400, NDJSON, '['.repeat(500_000) + ']'.repeat(500_000)],
-    ['arrays a million deep, not closed', 400, JSON_TYPE, '['.repeat(1_000_000)],
-    ['1,000 arrays 500 deep', 400, NDJSON, `${'['.repeat(500)}${']'.repeat(500)}\n`.repeat(1000)],
+    ['arrays 500,000 deep', 413, JSON_TYPE, '['.repeat(500_000) + ']'.repeat(500_000)],
+    ['arrays 500,000 deep on a line', 413, NDJSON, '['.repeat(500_000) + ']'.repeat(500_000)],
+    ['arrays a million deep, not closed', 413, JSON_TYPE, '['.repeat(1_000_000)],
+    ['1,000 arrays 500 deep', 413, NDJSON, `${'['.repeat(500)}${']'.repeat(500)}\n`.repeat(1000)],
     ['a million spaces on a line', 400, NDJSON, `${' '.repeat(1_000_000)}x`],
     [
       'an unknown field of arrays 100,000 deep',
-      202,
+      413,
       JSON_TYPE,
       `[{"user_id":"ann","name":"Home","more":${'['.repeat(100_000)}${']'.repeat(100_000)}}]`,
     ],
@@ -553,7 +554,6 @@ describe('when Redis goes in mid-batch', () => {
       expectComeAgain(await reply, 'unavailable');
       expect(dying.services.recorder.inFlight()).toBe(0);
       expectComeAgain(await postTo(dying, JSON.stringify(views(2))), 'unavailable');
-      expectProblem(await postTo(dying, '[{"name":"Home"}]'), 400, 'invalid_body', ['/0/user_id']);
     } finally {
       await stopServer(dying.server);
       await own.stop();

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { identityOf, type PageView } from '../src/events/pageView.ts';
+import { identityOf, type PageView } from '../src/events/event.ts';
 import { DAY, dateOf, dayOf, HOUR, MINUTE, SECOND, WINDOW_DAYS } from '../src/time.ts';
 import { createModel, type ModelSettings } from './support/model.ts';
 import { useRedis } from './support/redis.ts';
@@ -219,7 +219,8 @@ async function play(plan: Plan, note: (what: string) => void): Promise<void> {
   }
 
   function viewOf({ user: u, page, when, id }: Sent): PageView {
-    const view: PageView = { userId: user(u), at: timeOf(when), name: plan.pages[page % plan.pages.length]! };
+    const name = plan.pages[page % plan.pages.length]!;
+    const view: PageView = { kind: 'view', userId: user(u), at: timeOf(when), name };
     if (id !== null) view.eventId = typeof id === 'number' ? `id${id}` : identityOf(view);
     sent.push(view);
     return view;
@@ -279,7 +280,7 @@ async function play(plan: Plan, note: (what: string) => void): Promise<void> {
     } else if ('erase' in step) {
       const receipt = await eraser.erase(user(step.erase));
       story.push(`erase ${receipt.user_id}: ${receipt.erased_at}`);
-      equal(receipt.erased_at, model.erase(user(step.erase), clock()));
+      equal(receipt.erased_at, model.erase(user(step.erase), clock()).erased_at);
       const days = Array.from({ length: WINDOW_DAYS + 2 }, (_, i) => dayOf(clock()) + 1 - i);
       const kept = await server.redis.exists(days.map((day) => keys.visits(user(step.erase), day)));
       equal(kept, 0);
@@ -368,6 +369,7 @@ function shuffles(): fc.Arbitrary<{ gap: number; views: Omit<PageView, 'userId'>
     });
     return fc.array(view, { minLength: 2, maxLength: most, size: 'max' }).chain((generated) => {
       const views = generated.map(({ daysAgo, spot, name, hasId }, i) => ({
+        kind: 'view' as const,
         at: (dayOf(LATE) - daysAgo) * DAY + spot,
         name,
         eventId: hasId ? `id${i}` : undefined,

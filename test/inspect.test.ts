@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Login, SiteEvent } from '../src/events/event.ts';
 import { report } from '../src/inspect/report.ts';
 import { createKeys, LAYOUT_VERSION } from '../src/redis/keys.ts';
 import { checkMeta } from '../src/redis/meta.ts';
@@ -32,7 +33,7 @@ function over(now = NOW, config: Parameters<typeof service>[1] = {}) {
 const digestsOf = async (userId: string, day: number) =>
   (await server.redis.zrange(keys.visits(userId, day), '0', '-1')).map((member) => JSON.stringify(member));
 
-beforeEach(() => checkMeta(server.redis, keys, 1800));
+beforeEach(() => checkMeta(server.redis, keys, { sessionGapSeconds: 1800, lateLoginDays: 35 }));
 
 describe('what it tells', () => {
   test('every number of a profile can be followed', async () => {
@@ -52,13 +53,14 @@ describe('what it tells', () => {
     const [m3, , m5, m6, m7] = await digestsOf('ann', TODAY);
     expect(await inspect()).toEqual([
       '"ann": what Redis holds at 2026-11-21T12:00:00.000Z, days and times in UTC',
-      '  keys    ff:{0}:user:ann:<day>:stats, :pages, :visits',
+      '  keys    ff:{0}:user:ann:<day>:stats, :pages, :visits, :events; …:<month>:logins',
       '  window  2026-11-15 to 2026-11-21',
       '  step    counts up to 30 min',
       '  erased  no',
       '',
       '2026-11-20',
       '  stats   views 2, active 8 min, first 23:26:00.000, last 23:34:00.000',
+      '  others  2026-11-21',
       '  pages   1 × "Home", 1 × "Prices"',
       expect.stringMatching(/^ {2}goes {4}in 6 days \d+ h$/),
       `  23:26:00.000  ${m1} = "Home"`,
@@ -68,6 +70,7 @@ describe('what it tells', () => {
       '',
       '2026-11-21',
       '  stats   views 6, active 34 min 10.250 s, first 00:04:00.000, last 02:08:10.251',
+      '  others  2026-11-20',
       '  pages   3 × "Prices", 2 × "Home", 1 × "Blog: \\"a\\""',
       expect.stringMatching(/^ {2}goes {4}in 7 days \d+ h$/),
       `  00:04:00.000  ${m3} = "Prices"`,
@@ -134,16 +137,88 @@ describe('what it tells', () => {
     await recorder.record(view('ann', at('11:00')));
     await eraser.erase('ann');
     const erased =
-      '  erased  views up to 2026-11-21T12:00:00.000Z are refused; the mark goes in 36 days 23 h';
+      '  erased  what happened up to 2026-11-21T12:00:00.000Z is refused; the mark goes in 36 days 23 h';
     expect(await inspect()).toContain(erased);
     expect(await inspect()).toContain('  views   0 = 0');
     clock.advance(MINUTE);
     await recorder.record(view('ann', at('12:01')));
     expect(await inspect()).toContain(erased);
     expect(await inspect()).toContain(
-      '  stats   views 1, active 0 s, first 12:01:00.000, last 12:01:00.000, views up to 2026-11-21T12:00:00.000Z are refused',
+      '  stats   views 1, active 0 s, first 12:01:00.000, last 12:01:00.000, what happened up to 2026-11-21T12:00:00.000Z is refused',
     );
     expect(await inspect()).toContain('Both agree.');
+  });
+
+  const click = (when: number, more: Partial<SiteEvent> = {}): SiteEvent => ({
+    ...{ kind: 'event', userId: 'ann', at: when, siteId: 'a:b', type: 'click', path: '/' },
+    ...more,
+  });
+  const login = (when: number): Login => ({ kind: 'login', userId: 'ann', at: when });
+
+  test('what was seen, events that are no page views, logins, and other days', async () => {
+    const { recorder, inspect } = over();
+    const page = { url: 'https://example.com/', siteId: 'a:b', path: 'https://example.com/' };
+    await recorder.record(view('ann', at('10:00', -2), page));
+    await recorder.record(click(at('10:00:05', -2), { eventId: 'c1' }));
+    await recorder.record(click(at('11:00')));
+    for (const days of [0, -1, -20, -21]) await recorder.record(login(at('09:00', days)));
+    const [digest] = await server.redis.zrange(keys.events('ann', TODAY), '0', '-1');
+    const lines = await inspect();
+    const from = lines.indexOf('2026-11-19');
+    expect(lines.slice(from, lines.indexOf('The window'))).toEqual([
+      '2026-11-19',
+      '  stats   views 1, active 0 s, first 10:00:00.000, last 10:00:00.000',
+      '  others  2026-11-21',
+      '  pages   1 × "Home"',
+      '  seen    "site:a%3Ab", "site:a%3Ab:name:Home", "site:a%3Ab:url:https://example.com/", "url:https://example.com/"',
+      '  events  10:00:05.000  event_id "c1"',
+      expect.stringMatching(/^ {2}goes {4}in 5 days \d+ h$/),
+      expect.stringMatching(/^ {2}10:00:00.000 {2}".*" = "Home"$/),
+      '',
+      '2026-11-21',
+      '  stats   no views',
+      '  others  2026-11-19',
+      '  seen    "site:a%3Ab"',
+      `  events  11:00:00.000  "${digest}"`,
+      expect.stringMatching(/^ {2}goes {4}in 7 days \d+ h$/),
+      '',
+      'Logins',
+      expect.stringMatching(/^ {2}2026-10-31; goes in 15 days \d+ h$/),
+      expect.stringMatching(/^ {2}2026-11-01, 2026-11-20, 2026-11-21; goes in 45 days \d+ h$/),
+      '',
+    ]);
+    expect(lines).toContain('  views   1 = 1');
+    expect(lines).toContain('Both agree.');
+  });
+
+  test('of somebody who only logged in, that', async () => {
+    const { recorder, inspect } = over();
+    await recorder.record(login(at('09:00')));
+    const lines = await inspect();
+    expect(lines.slice(lines.indexOf('')).slice(0, 3)).toEqual([
+      '',
+      'Logins',
+      expect.stringMatching(/^ {2}2026-11-21; goes in /),
+    ]);
+    expect(lines).toContain('Both agree.');
+  });
+
+  test('every day of a month on which somebody logged in', async () => {
+    const { recorder, inspect } = over(at('12:00', 9)); // 30 November
+    const days = Array.from({ length: 30 }, (_, i) => TODAY - 20 + i);
+    for (const day of days) await recorder.record(login(day * DAY));
+    expect((await inspect()).join('\n')).toContain(`  ${days.map(dateOf).join(', ')}; goes in`);
+  });
+
+  test('long lists are cut unless all is asked for', async () => {
+    const { recorder, inspect } = over();
+    for (let i = 0; i < 7; i++) {
+      await recorder.record(view('ann', at('10:00') + i, { name: `P${i}`, url: `https://a/${i}` }));
+      await recorder.record(click(at('10:00') + i));
+    }
+    const cut = (await inspect()).filter((line) => /^ {2}(pages|seen|events) /.test(line));
+    expect(cut.map((line) => line.replace(/.*, /, ''))).toEqual(['and 2 more', 'and 3 more', 'and 2 more']);
+    expect((await inspect('ann', true)).filter((line) => / more$/.test(line))).toEqual([]);
   });
 
   test('of somebody unknown, that there is nothing', async () => {
@@ -189,6 +264,7 @@ describe('what it tells', () => {
       view(`user${i % 8}`, NOW - random(7 * 24) * HOUR - random(4) * 10 * MINUTE - random(3), {
         name: `Page ${random(5)}`,
         ...(random(3) === 0 && { eventId: `e${i}` }),
+        ...(random(3) === 0 && { url: `https://a/${random(3)}`, siteId: `s${random(2)}` }),
       }),
     );
     await Promise.all(views.map((one) => recorder.record(one)));
@@ -230,6 +306,56 @@ describe('what is not as it should be', () => {
     expect(lines).toContain('  ! pages counts 2 views, visits has 1');
     expect(lines.at(-2)).toBe(
       'THEY DIFFER: number_pages_viewed_in_the_last_7_days, time between views, exactly, time_spent_on_site_in_last_7_days.',
+    );
+  });
+
+  const eventToo = () =>
+    over().recorder.record({
+      ...{ kind: 'event', userId: 'ann', at: at('10:00'), siteId: 's', type: 'click', path: '/' },
+    });
+
+  test('events of another type, or that never go', async () => {
+    await record();
+    await eventToo();
+    await server.redis.persist(keys.events('ann', TODAY));
+    expect(await inspect()).toContain('  ! events never goes');
+    await server.redis.set(keys.events('ann', TODAY), 'x');
+    const lines = await inspect();
+    expect(lines).toContain('  ! events holds something else than it should (WRONGTYPE)');
+    expect(lines).toContain('Both agree.');
+  });
+
+  test('what was seen is more or less than stats says', async () => {
+    await eventToo();
+    await server.redis.hset(keys.stats('ann', TODAY), 'url:x', '');
+    expect(await inspect()).toContain('  ! stats says seen 1, and has 2');
+  });
+
+  test('days that do not know each other', async () => {
+    await record();
+    await over().recorder.record(view('ann', at('10:00', -2)));
+    await server.redis.hset(keys.stats('ann', TODAY), 'earlier', '');
+    await server.redis.hdel(keys.stats('ann', TODAY - 2), 'next');
+    expect((await inspect()).filter((line) => line.includes('!'))).toEqual([
+      '  ! stats does not know of 2026-11-21',
+      '  ! stats does not know of 2026-11-19',
+    ]);
+  });
+
+  test('logins of another type, that never go, or of days that there are not', async () => {
+    const logins = keys.logins('ann', '2026-11');
+    await server.redis.set(logins, '\u0001\u0000\u0000\u0003');
+    expect(await inspect()).toEqual(
+      expect.arrayContaining([
+        '  ! logins of 2026-11 has days that no month has',
+        '  ! logins of 2026-11 never goes',
+        '  2026-11-08, 2026-11-31; goes never',
+      ]),
+    );
+    await server.redis.unlink(logins);
+    await server.redis.hset(logins, 'x', 'y');
+    expect(await inspect()).toContain(
+      '  ! logins of 2026-11 holds something else than it should (WRONGTYPE)',
     );
   });
 
@@ -314,7 +440,9 @@ describe('the command', () => {
     const { stdout, stderr, code } = await withoutAChange(server.redis, () => run(['a:b'], onServer()));
     expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
     const lines = stdout.split('\n');
-    expect(lines).toContain('  keys    ff:{0}:user:a%3Ab:<day>:stats, :pages, :visits');
+    expect(lines).toContain(
+      '  keys    ff:{0}:user:a%3Ab:<day>:stats, :pages, :visits, :events; …:<month>:logins',
+    );
     expect(lines).toContain(dateOf(yesterday));
     expect(lines).toContain('      + 4 min counted');
     expect(lines).toContain('      - 41 min too long (more than 30 min)');
@@ -342,7 +470,7 @@ describe('the command', () => {
       await expect(redis.set('x', '1')).rejects.toThrow('set may write');
       await expect(redis.call('FLUSHALL')).rejects.toThrow('FLUSHALL may write');
       await expect(redis.eval("redis.call('SET', 'x', 1)", 0)).rejects.toThrow('eval may write');
-      await expect(redis.ffErase(1, ['x', '1', '1'])).rejects.toThrow('may write');
+      await expect(redis.ffErase('x', ['1', '1'])).rejects.toThrow('may write');
       await expect(redis.call('EVAL_RO', "redis.call('SET', 'x', 1)", 0)).rejects.toThrow('read-only');
       expect(await everything(server.redis)).toEqual(before);
     } finally {
@@ -397,7 +525,9 @@ describe('the command', () => {
   test('a Redis that no service has stored in, or another version, or that is damaged', async () => {
     await server.redis.hset(keys.meta, 'layout', 99);
     expect((await run(['ann'], onServer())).stderr).toMatch(/^ff:meta in Redis says layout 99.*\n$/);
-    await server.redis.hset(keys.meta, { layout: LAYOUT_VERSION, shards: 'x' });
+    await server.redis.hset(keys.meta, { layout: LAYOUT_VERSION, late_login_days: 'x' });
+    expect((await run(['ann'], onServer())).stderr).toMatch(/^ff:meta in Redis is damaged.*\n$/);
+    await server.redis.hset(keys.meta, { late_login_days: 35, shards: 'x' });
     expect((await run(['ann'], onServer())).stderr).toMatch(/^ff:meta in Redis is damaged.*\n$/);
     await server.redis.flushall();
     expect(await run(['ann'], onServer())).toEqual({

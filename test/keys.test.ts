@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { createKeys, encodeId } from '../src/redis/keys.ts';
+import { createKeys, encodeId, short, thing } from '../src/redis/keys.ts';
 import { crc16, shardTags } from '../src/redis/shards.ts';
 import { DAY, dateOf } from '../src/time.ts';
 import { HOSTILE_IDS, NOW, TODAY } from './support/lua.ts';
@@ -125,6 +127,59 @@ describe('the keys of two users', () => {
   });
 });
 
+describe('the keys of counts', () => {
+  const keys = createKeys('ff', 1);
+
+  test('are spelt as the dictionary says', () => {
+    expect(keys.visitors(0, TODAY)).toBe('ff:{0}:2026-11-21:visitors');
+    expect(keys.returning(0, TODAY)).toBe('ff:{0}:2026-11-21:returning');
+    expect(keys.loginCounts(0, '2026-11')).toBe('ff:{0}:2026-11:logins');
+    expect(keys.site(0, 'a:b', TODAY, 'stats')).toBe('ff:{0}:site:a%3Ab:2026-11-21:stats');
+    expect(keys.site(0, 'a:b', TODAY, 'hll')).toBe('ff:{0}:site:a%3Ab:2026-11-21:hll');
+  });
+
+  test('are never a user’s, nor of two sites', () => {
+    const of = (id: string) =>
+      (['stats', 'pages', 'hll'] as const).map((part) => keys.site(0, id, TODAY, part));
+    fc.assert(
+      fc.property(ids, ids, (a, b) => {
+        const all = new Set([...of(a), keys.visitors(0, TODAY), keys.loginCounts(0, '2026-11')]);
+        const ofB = a === b ? [] : of(b);
+        return [...ofB, keys.erased(b), ...keys.ofUser(b, NOW)].every((key) => !all.has(key));
+      }),
+    );
+  });
+
+  test('a thing is spelt so that no two are the same', () => {
+    expect(thing({ name: 'Home' }, undefined)).toBe('name:Home');
+    expect(thing({ url: 'https://a/' }, undefined)).toBe('url:https://a/');
+    expect(thing(undefined, 'a:b')).toBe('site:a%3Ab');
+    expect(thing({ name: 'Home' }, 'shop')).toBe('site:shop:name:Home');
+    expect(thing({ url: 'https://a/' }, 'shop')).toBe('site:shop:url:https://a/');
+    const pages = fc.string({ unit: fc.constantFrom(...'#:a0é', 'name:', 'url:', 'site:'), minLength: 1 });
+    const things = fc.record({ page: pages, isUrl: fc.boolean(), site: fc.option(ids) });
+    const spelt = ({ page, isUrl, site }: { page: string; isUrl: boolean; site: string | null }) =>
+      thing(isUrl ? { url: page } : { name: page }, site ?? undefined);
+    fc.assert(
+      fc.property(things, things, (a, b) => isDeepStrictEqual(a, b) || spelt(a) !== spelt(b)),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('a long name stands as a digest, and so does what looks like one', () => {
+    const digest = /^#[0-9a-f]{20}$/;
+    expect(short('x'.repeat(40))).toBe('x'.repeat(40));
+    expect(short('x'.repeat(41))).toMatch(digest);
+    expect(short('é'.repeat(20))).toBe('é'.repeat(20));
+    expect(short('é'.repeat(21))).toMatch(digest);
+    expect(short('#')).toMatch(digest);
+    expect(short(short('x'.repeat(41)))).not.toBe(short('x'.repeat(41)));
+    expect(short('x'.repeat(41))).toBe(
+      `#${createHash('sha1').update('x'.repeat(41)).digest('hex').slice(0, 20)}`,
+    );
+  });
+});
+
 describe('the keys of a user', () => {
   const keys = createKeys('ff', 1);
 
@@ -134,6 +189,8 @@ describe('the keys of a user', () => {
     expect(keys.stats('a:b', TODAY)).toBe('ff:{0}:user:a%3Ab:2026-11-21:stats');
     expect(keys.pages('a:b', TODAY)).toBe('ff:{0}:user:a%3Ab:2026-11-21:pages');
     expect(keys.visits('a:b', TODAY)).toBe('ff:{0}:user:a%3Ab:2026-11-21:visits');
+    expect(keys.events('a:b', TODAY)).toBe('ff:{0}:user:a%3Ab:2026-11-21:events');
+    expect(keys.logins('a:b', '2026-11')).toBe('ff:{0}:user:a%3Ab:2026-11:logins');
     // printf a%%3Ab | sha1sum
     expect(keys.erased('a:b')).toBe('ff:{0}:erased:905d42a0512b4b3766560ec871698c2897f6ffab');
   });
@@ -151,9 +208,24 @@ describe('the keys of a user', () => {
       ...['2026-11-13', '2026-11-14', '2026-11-15', '2026-11-16', '2026-11-17', '2026-11-18'],
       ...['2026-11-19', '2026-11-20', '2026-11-21', '2026-11-22', '2026-11-23'],
     ]);
-    expect(keys.ofUser('a', NOW)).toEqual(
-      days.flatMap((day) => [keys.stats('a', day), keys.pages('a', day), keys.visits('a', day)]),
-    );
+    expect(keys.ofUser('a', NOW)).toEqual([
+      ...days.flatMap((day) => [
+        keys.stats('a', day),
+        keys.pages('a', day),
+        keys.visits('a', day),
+        keys.events('a', day),
+      ]),
+      ...['2026-10', '2026-11'].map((month) => keys.logins('a', month)),
+    ]);
+  });
+
+  test('span the months in which a login can still be stored, however late one may be', () => {
+    const months = (now: string, lateLoginDays: number) =>
+      createKeys('ff', 1, lateLoginDays).storedMonths(Date.parse(now));
+    expect(months('2026-11-21T12:00:00Z', 35)).toEqual(['2026-10', '2026-11']);
+    expect(months('2026-11-21T12:00:00Z', 60)).toEqual(['2026-09', '2026-10', '2026-11']);
+    expect(months('2026-11-30T23:58:00Z', 1)).toEqual(['2026-11', '2026-12']);
+    expect(months('2027-01-01T00:00:00Z', 60)).toEqual(['2026-10', '2026-11', '2026-12', '2027-01']);
   });
 
   test.each([

@@ -6,8 +6,8 @@ import { useRedis } from './support/redis.ts';
 
 const server = useRedis();
 
-const check = (shards: number, gap: number, prefix = 'ff') =>
-  checkMeta(server.redis, createKeys(prefix, shards), gap);
+const check = (shards: number, sessionGapSeconds: number, { prefix = 'ff', lateLoginDays = 35 } = {}) =>
+  checkMeta(server.redis, createKeys(prefix, shards, lateLoginDays), { sessionGapSeconds, lateLoginDays });
 const stored = () => server.redis.hgetall('ff:meta');
 
 test('the first start writes what the numbers depend on, for good', async () => {
@@ -16,6 +16,7 @@ test('the first start writes what the numbers depend on, for good', async () => 
     layout: String(LAYOUT_VERSION),
     shards: '7',
     session_gap_seconds: '1800',
+    late_login_days: '35',
   });
   expect(await server.redis.ttl('ff:meta')).toBe(-1);
   expect(await server.redis.keys('*')).toEqual(['ff:meta']);
@@ -29,6 +30,11 @@ test('a later start with the same settings changes nothing', async () => {
 test.each([
   ['shards', () => check(256, 1800), /ff:meta.*shards 7\b.*\b256\b.*SHARDS.*KEY_PREFIX/],
   ['gap', () => check(7, 60), /ff:meta.*session_gap_seconds 1800\b.*\b60\b.*SESSION_GAP_SECONDS.*KEY_PREFIX/],
+  [
+    'lateness of logins',
+    () => check(7, 1800, { lateLoginDays: 60 }),
+    /ff:meta.*late_login_days 35\b.*\b60\b.*LATE_LOGIN_DAYS.*KEY_PREFIX/,
+  ],
 ])(
   'a later start with another number for %s is told how to mend it, and changes nothing',
   async (_, start, message) => {
@@ -49,8 +55,8 @@ test.each(['0', '99', ''])('a start over layout %j is refused', async (layout) =
 
 test('another prefix is another service', async () => {
   await check(7, 1800);
-  await check(1, 60, 'other');
-  await expect(check(7, 1800, 'other')).rejects.toThrow(/^other:meta/);
+  await check(1, 60, { prefix: 'other' });
+  await expect(check(7, 1800, { prefix: 'other' })).rejects.toThrow(/^other:meta/);
   expect(await stored()).toMatchObject({ shards: '7' });
 });
 

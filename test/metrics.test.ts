@@ -123,7 +123,7 @@ describe('events', () => {
       await api.view({ timestamp: '2012-12-21T10:00:00Z' });
       await api.erase('ann');
       await api.view({ timestamp: '2026-11-21T10:05:00Z' });
-      await services.recorder.record({ userId: 'bob', at: NOW + 3 * DAY, name: 'Home' });
+      await services.recorder.record({ kind: 'view', userId: 'bob', at: NOW + 3 * DAY, name: 'Home' });
       await server.redis.set(services.keys.stats('eve', dayOf(NOW)), 'x');
       await api.send(page({ user_id: 'eve', name: 'Home', timestamp: NOON }));
       await api.send(page({ user_id: '', name: 'Home' })); // no event
@@ -145,7 +145,7 @@ describe('events', () => {
       const events = await added('footfall_group_size_sum', () =>
         Promise.all(
           Array.from({ length: 20 }, (_, i) =>
-            api.services.recorder.record({ userId: `user${i}`, at: NOW, name: 'Home' }),
+            api.services.recorder.record({ kind: 'view', userId: `user${i}`, at: NOW, name: 'Home' }),
           ),
         ),
       );
@@ -258,7 +258,7 @@ test('nothing names a person, a page or a path', async () => {
   const labels = new Set(
     [...parse(text).values()].flatMap(({ samples }) => samples.flatMap((s) => Object.keys(s.labels))),
   );
-  expect(labels).toEqual(new Set(['outcome', 'route', 'status', 'script', 'le']));
+  expect(labels).toEqual(new Set(['outcome', 'kind', 'limit', 'route', 'status', 'script', 'le']));
 });
 
 test('histograms add up', async () => {
@@ -293,7 +293,11 @@ describe('what is read when it is asked for', () => {
   beforeAll(async () => {
     watched = await startApi(server.redis);
     const { metrics } = watched.services as unknown as ReturnType<typeof service>;
-    metrics.watch({ eventsInFlight: () => waiting, redis: async () => figures });
+    metrics.watch({
+      eventsInFlight: () => waiting,
+      requestsUnderWay: () => 0,
+      redis: async () => figures,
+    });
   });
   afterAll(() => stopServer(watched.server as Server));
 

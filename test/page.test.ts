@@ -299,7 +299,9 @@ describe('what is stored', () => {
       'e:e1',
       '43200000',
     ]);
-    expect(await server.redis.dbsize()).toBe(3);
+    const visitors = keys.visitors(0, today);
+    expect(await server.redis.hgetall(visitors)).toEqual({ 'name:Home': '1' });
+    expect(await server.redis.dbsize()).toBe(4);
   });
 
   test.each([
@@ -308,12 +310,13 @@ describe('what is stored', () => {
     ['tomorrow', '2026-11-21T12:04:00Z', 0],
   ])('keys of %s go by day + 8, and not before day + 7', async (_what, timestamp, age) => {
     await api.view({ timestamp });
-    for (const key of await server.redis.keys('*')) {
+    const stored = await server.redis.keys('*');
+    expect(stored).toHaveLength(4); // the user's three, and the day's visitors
+    for (const key of stored) {
       const end = now + (await server.redis.pttl(key));
       expect(end).toBeLessThanOrEqual((today - age + 8) * DAY);
       expect(end).toBeGreaterThan((today - age + 7) * DAY);
     }
-    expect.assertions(6);
   });
 
   test('a later view of the day does not move its end', async () => {
@@ -364,7 +367,9 @@ describe('a damaged key of one user in a group of events', () => {
     const before = await snapshot(server.redis);
     const users = ['bob', 'cec'].toSpliced(place, 0, 'ann');
     const outcomes = await Promise.allSettled(
-      users.map((userId) => api.services.recorder.record({ userId, at: now, name: 'Home', eventId })),
+      users.map((userId) =>
+        api.services.recorder.record({ kind: 'view', userId, at: now, name: 'Home', eventId }),
+      ),
     );
     const ann = outcomes.splice(place, 1)[0]!;
     expect(ann).toMatchObject({ status: 'rejected', reason: { name: 'Damaged' } });

@@ -196,6 +196,7 @@ describe('a view that is settled is said to be, though its profile cannot be rea
   });
 
   test('when another day of the user is damaged', async () => {
+    for (const day of [19, 21]) await api.view({ timestamp: `2026-11-${day}T11:00:00Z` });
     await server.redis.set(api.services.keys.stats('ann', dayOf(Date.parse(NOON)) - 2), 'x');
     expect(await api.post(body(), PROFILE)).toMatchObject({ status: 202, text: '{"status":"recorded"}' });
   });

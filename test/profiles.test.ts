@@ -130,7 +130,7 @@ describe('what is refused', () => {
     ['a string', 400, 'invalid_body', [''], '"ann"'],
     ['nothing', 400, 'invalid_json', undefined, ''],
     ['half an object', 400, 'invalid_json', undefined, '{"user_ids":["ann"'],
-    ['lists 400,000 deep', 400, 'invalid_json', undefined, '['.repeat(400_000)],
+    ['lists 400,000 deep', 413, 'payload_too_large', undefined, '['.repeat(400_000)],
     ['a list in the list', 400, 'invalid_body', ['/user_ids/0'], asking([['ann']])],
     [
       'bad ids among good ones',
@@ -214,8 +214,8 @@ describe('without Redis', () => {
     expect(reply.headers['retry-after']).toMatch(/^[1-9]\d?$/);
   });
 
-  test('what is bad is a 400 still', async () => {
-    expectProblem(await ask(away, asking([7])), 400, 'invalid_body', ['/user_ids/0']);
+  test('what is bad is not even looked at', async () => {
+    expectProblem(await ask(away, asking([7])), 503, 'unavailable');
   });
 });
 

@@ -88,7 +88,7 @@ overEachRedis((server) => {
     ...HOSTILE_IDS,
     ...['stats', 'pages', dateOf(TODAY - 1), String(LAYOUT_VERSION), keys.erased('bob').split(':').at(-1)!],
   ])('erasing %j leaves the current layout of all others, and what it depends on', async (userId) => {
-    await checkMeta(server.redis, keys, 1800);
+    await checkMeta(server.redis, keys, { sessionGapSeconds: 1800, lateLoginDays: 35 });
     await record(
       ['bob', 'a:b', 'a', `${userId}x`].filter((id) => id !== userId).map((id) => view(id, at('10:00'))),
     );

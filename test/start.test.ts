@@ -143,7 +143,7 @@ describe('an address', () => {
     ],
     [
       { HOST: '0.0.0.0' },
-      /^HOST=0\.0\.0\.0 would let anyone .*: keep HOST=127\.0\.0\.1, or set ALLOW_OPEN=1/,
+      /^HOST=0\.0\.0\.0 would let anyone .*: make keys with npm run --silent key >> \.env, keep HOST=127\.0\.0\.1, or set ALLOW_OPEN=1/,
     ],
     [{ HOST: '::' }, /^HOST=:: would let anyone/],
   ])('that is not for it: %j', async (settings, line) => {
@@ -193,7 +193,7 @@ describe('a Redis', () => {
       'another layout',
       { layout: '99' },
       {},
-      /^ff:meta in Redis says layout 99, but this start has 1: run the version of/,
+      /^ff:meta in Redis says layout 99, but this start has 2: run the version of/,
     ],
     [
       'other shards',
@@ -207,11 +207,18 @@ describe('a Redis', () => {
       { SESSION_GAP_SECONDS: '60' },
       /session_gap_seconds 1800, .* 60: set SESSION_GAP_SECONDS as it was/,
     ],
+    [
+      'another lateness of logins',
+      {},
+      { LATE_LOGIN_DAYS: '60' },
+      /late_login_days 35, .* 60: set LATE_LOGIN_DAYS as it was/,
+    ],
     ['no hash', 'text', {}, /^ff:meta in Redis is not of Footfall \(WRONGTYPE\): choose another KEY_PREFIX/],
   ])('whose ff:meta is of %s', async (_, meta, settings, line) => {
     const { redis, url } = await redisWith([]);
+    const usual = { layout: '2', shards: '1', session_gap_seconds: '1800', late_login_days: '35' };
     if (typeof meta === 'string') await redis.set('ff:meta', meta);
-    else await redis.hset('ff:meta', { layout: '1', shards: '1', session_gap_seconds: '1800', ...meta });
+    else await redis.hset('ff:meta', { ...usual, ...meta });
     expect(await refused({ REDIS_URL: url, ...settings })).toMatch(line);
   });
 });

@@ -10,7 +10,7 @@ await runCommand({
   async run({ redis, config, userId }) {
     const unbounded = { ...config, eraseScanMs: Number.POSITIVE_INFINITY };
     const { keys, eraser } = createServices(redis, unbounded, Date.now, createMetrics());
-    await checkMeta(redis, keys, config.sessionGapSeconds);
+    await checkMeta(redis, keys, config);
     return `${JSON.stringify(await eraser.erase(userId), null, 2)}\n`;
   },
 });

@@ -2,9 +2,9 @@
 
 import type { Metrics } from '../metrics.ts';
 import { answerOf } from '../redis/calls.ts';
-import { type Keys, MARK_TTL } from '../redis/keys.ts';
+import { encodeId, type Keys, markDays } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
-import { type Clock, DAY } from '../time.ts';
+import { type Clock, DAY, datesBetween, dayOf, WINDOW_DAYS } from '../time.ts';
 import { dropResidue, type Residue } from './residue.ts';
 
 export interface Receipt extends Residue {
@@ -12,6 +12,7 @@ export interface Receipt extends Residue {
   /** Everything of the user up to then is gone and stays gone. */
   erased_at: string;
   keys_deleted: number;
+  /** Counts about everybody that lost this user. */
   counts_corrected: number;
   archive: 'none';
 }
@@ -26,10 +27,13 @@ export interface EraserOptions {
   clock: Clock;
   /** How long to look for what older layouts left, ms. */
   scanBudget: number;
+  lateLoginDays: number;
   metrics: Metrics;
 }
 
-export function createEraser({ redis, keys, clock, scanBudget, metrics }: EraserOptions): Eraser {
+export function createEraser(options: EraserOptions): Eraser {
+  const { redis, keys, clock, scanBudget, metrics } = options;
+  const markTtl = String(markDays(options.lateLoginDays) * DAY);
   // One walk at a time, or many erasures at once would leave Redis no time for anything else. Who waits, waits within
   // the budget.
   let walk: Promise<unknown> = Promise.resolve();
@@ -44,20 +48,17 @@ export function createEraser({ redis, keys, clock, scanBudget, metrics }: Eraser
     async erase(userId) {
       const now = clock();
       const deadline = performance.now() + scanBudget;
-      const userKeys = keys.ofUser(userId, now);
-      const midnights = keys.storedDays(now).map((day) => String(day * DAY));
-      const [erasedAt, keysDeleted, countsCorrected] = await answerOf(
-        metrics,
-        'erase',
-        1,
-        redis.ffErase(1 + userKeys.length, [
-          keys.erased(userId),
-          ...userKeys,
-          String(now),
-          String(MARK_TTL),
-          ...midnights,
-        ]),
-      );
+      const days = keys.storedDays(now);
+      const call = redis.ffErase(keys.shard(keys.shardOf(userId)), [
+        String(now),
+        markTtl,
+        encodeId(userId),
+        String(days[0]! * DAY),
+        datesBetween(days[0]!, days.at(-1)!),
+        String(1 + days.indexOf(dayOf(now) - WINDOW_DAYS)),
+        keys.storedMonths(now).join(' '),
+      ]);
+      const [erasedAt, keysDeleted, countsCorrected] = await answerOf(metrics, 'erase', 1, call);
       // The person is gone by now. A walk that fails does not unsay that.
       const residue = await walkInTurn(userId, now, deadline).catch(
         (): Residue => ({ scan: 'incomplete', residue: null }),

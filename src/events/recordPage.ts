@@ -1,24 +1,26 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
 import { EVENT_LIMIT, jsonBody } from '../http/body.ts';
-import { send, sendJson } from '../http/respond.ts';
+import { callerOf, mustBeAllowed } from '../http/guard.ts';
+import { NOT_STORED, sendJson } from '../http/respond.ts';
 import type { Profiles } from '../profiles/profiles.ts';
-import { NOT_STORED } from '../profiles/readProfile.ts';
 import type { Waiter } from '../redis/grouping.ts';
-import type { Outcome, Recorder } from '../redis/recorder.ts';
-import type { Clock } from '../time.ts';
-import { inFuture, pageViewOf } from './pageBody.ts';
+import type { Outcome } from '../redis/recorder.ts';
+import { inFuture, pageViewOf } from './bodies.ts';
+import type { Intake } from './intake.ts';
+import { OutcomeAnswer, sendOutcome } from './recordEvent.ts';
 
-export function recordPage(recorder: Recorder, profiles: Profiles, clock: Clock): RequestHandler[] {
+export function recordPage(intake: Intake, profiles: Profiles): RequestHandler[] {
   return [
     jsonBody(EVENT_LIMIT),
     (req, res, next) => {
-      const view = pageViewOf(req.body, clock());
       const { prefer } = req.headers;
-      const waiter =
-        prefer !== undefined && prefersProfile(String(prefer))
-          ? new ReadAfterwards(profiles, view.userId, res, next)
-          : new OutcomeAnswer(res, next);
-      recorder.recordFor(view, waiter);
+      const asksForProfile = prefer !== undefined && prefersProfile(String(prefer));
+      if (asksForProfile) mustBeAllowed(req, 'read');
+      const view = intake.read(req.body, pageViewOf, intake.now(), callerOf(req).client);
+      const waiter = asksForProfile
+        ? new ReadAfterwards(profiles, view.userId, res, next)
+        : new OutcomeAnswer(view, res, next);
+      intake.record(view, waiter);
     },
   ];
 }
@@ -33,28 +35,7 @@ function prefersProfile(header: string): boolean {
   return preference !== undefined && RETURN_PROFILE.test(preference);
 }
 
-/** Waits for what became of a view on behalf of a request. */
-class OutcomeAnswer implements Waiter<Outcome> {
-  private readonly res: Response;
-  private readonly next: NextFunction;
-  constructor(res: Response, next: NextFunction) {
-    this.res = res;
-    this.next = next;
-  }
-  done(outcome: Outcome): void {
-    if (outcome === 'future') this.next(inFuture());
-    else sendOutcome(this.res, outcome);
-  }
-  failed(error: unknown): void {
-    this.next(error);
-  }
-}
-
-function sendOutcome(res: Response, outcome: Outcome): void {
-  send(res, 202, 'application/json; charset=utf-8', `{"status":"${outcome}"}`);
-}
-
-/** As that, but answers with the user's profile after the write; what became of the view is said in a header. */
+/** Answers with the user's profile after the write; what became of the view is said in a header. */
 class ReadAfterwards implements Waiter<Outcome> {
   private readonly profiles: Profiles;
   private readonly userId: string;
@@ -68,7 +49,7 @@ class ReadAfterwards implements Waiter<Outcome> {
   }
   done(outcome: Outcome): void {
     if (outcome === 'future') {
-      this.next(inFuture());
+      this.next(inFuture('/timestamp'));
       return;
     }
     const headers = [

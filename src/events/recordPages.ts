@@ -1,12 +1,13 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
-import { JSON_TYPES, parseJson, readText } from '../http/body.ts';
-import { asProblem, Problem } from '../http/problem.ts';
+import { JSON_TYPES, parseJson, readText, refuseMaze } from '../http/body.ts';
+import { callerOf } from '../http/guard.ts';
+import { asProblem, Problem, type ProblemCode } from '../http/problem.ts';
 import { sendJson } from '../http/respond.ts';
 import type { Waiter } from '../redis/grouping.ts';
-import type { Outcome, Recorder } from '../redis/recorder.ts';
-import type { Clock } from '../time.ts';
-import { inFuture, pageViewOf } from './pageBody.ts';
-import type { PageView } from './pageView.ts';
+import type { Outcome } from '../redis/recorder.ts';
+import { batchEventOf, inFuture, timeField } from './bodies.ts';
+import type { Event } from './event.ts';
+import type { Intake } from './intake.ts';
 
 const MOST_EVENTS = 1000;
 const LIMIT = 1024 * 1024;
@@ -15,7 +16,7 @@ const LINES = /^\s*application\/(x-)?ndjson\s*(;|$)/i;
 const TYPES = [...JSON_TYPES, ...LINE_TYPES];
 
 /** A batch: a JSON array, or one JSON text a line. Its good events count even where others are rejected. */
-export function recordPages(recorder: Recorder, clock: Clock): RequestHandler {
+export function recordPages(intake: Intake): RequestHandler {
   return (req, res, next) => {
     readText(req, LIMIT, TYPES, (error, text) => {
       if (error) return next(error);
@@ -31,19 +32,23 @@ export function recordPages(recorder: Recorder, clock: Clock): RequestHandler {
       if (items.length > MOST_EVENTS) {
         throw new Problem('payload_too_large', `A batch may hold ${MOST_EVENTS} events at most.`);
       }
-      const now = clock();
+      const { client, shown } = callerOf(req);
+      if (items.length > 1) intake.spend(client, shown.id, items.length - 1, 1);
+      const now = intake.now();
       const batch = new BatchAnswer(res, next);
-      const views: [index: number, view: PageView][] = [];
+      const events: [index: number, event: Event][] = [];
       for (let index = 0; index < items.length; index++) {
         try {
-          views.push([index, pageViewOf(read(items[index]!), now)]);
+          events.push([index, intake.read(read(items[index]!), batchEventOf, now, client)]);
         } catch (problem) {
           batch.reject(index, problem);
         }
       }
-      if (views.length === 0) throw batch.nothingGood();
-      batch.waitFor(views.length);
-      for (const [index, view] of views) recorder.recordFor(view, new EventOfBatch(batch, index));
+      if (events.length === 0) throw batch.nothingGood();
+      batch.waitFor(events.length);
+      for (const [index, event] of events) {
+        intake.record(event, new EventOfBatch(batch, index, event));
+      }
     }
   };
 }
@@ -58,7 +63,18 @@ function arrayOf(text: string): unknown[] {
   });
 }
 
-const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
+/** The lines that are not blank; past the most, only one more. */
+function linesOf(text: string): string[] {
+  const lines: string[] = [];
+  const visible = /\S|\ufeff/g; // a byte order mark in the middle is a fault, not a blank
+  for (let found = visible.exec(text); found && lines.length <= MOST_EVENTS; found = visible.exec(text)) {
+    const end = text.indexOf('\n', found.index);
+    lines.push(text.slice(found.index, end < 0 ? undefined : end));
+    visible.lastIndex = end < 0 ? text.length : end;
+  }
+  refuseMaze(lines);
+  return lines;
+}
 
 function parseLine(line: string): unknown {
   try {
@@ -67,6 +83,9 @@ function parseLine(line: string): unknown {
     throw new Problem('invalid_json', 'is not JSON');
   }
 }
+
+/** What fails one event and no other. */
+const ITS_OWN = new Set<ProblemCode>(['damaged', 'too_many_new_users', 'store_full']);
 
 interface Rejection {
   index: number;
@@ -82,6 +101,7 @@ class BatchAnswer {
   private readonly next: NextFunction;
   private waiting = 0;
   private open: unknown; // why Redis left an event open
+  private tooMuch: Problem | undefined; // what was only too much at once is good later
 
   constructor(res: Response, next: NextFunction) {
     this.res = res;
@@ -89,12 +109,15 @@ class BatchAnswer {
   }
 
   reject(index: number, error: unknown): void {
-    const { code, faults, message } = asProblem(error);
+    const problem = asProblem(error);
+    const { code, faults, message } = problem;
+    if (code === 'too_many_requests') this.tooMuch = problem;
     const [fault = { pointer: '', detail: message }] = faults ?? [];
     this.rejected.push({ index, code, detail: fault.detail, pointer: fault.pointer });
   }
 
   nothingGood(): Problem {
+    if (this.tooMuch) return this.tooMuch;
     if (this.rejected.length === 0) return new Problem('invalid_body', 'It holds no event');
     return new Problem('invalid_body', 'None of the events is good', {
       faults: this.rejected.map(({ index, pointer, detail }) => ({ pointer: `/${index}${pointer}`, detail })),
@@ -105,15 +128,15 @@ class BatchAnswer {
     this.waiting = events;
   }
 
-  settled(index: number, outcome: Outcome): void {
-    if (outcome === 'future') this.reject(index, inFuture());
+  settled(index: number, event: Event, outcome: Outcome): void {
+    if (outcome === 'future') this.reject(index, inFuture(timeField(event)));
     else this.counts[outcome]++;
     this.answerAfterLast();
   }
 
   failed(index: number, error: unknown): void {
     const problem = asProblem(error);
-    if (problem.code === 'damaged') this.reject(index, problem);
+    if (ITS_OWN.has(problem.code)) this.reject(index, problem);
     else this.open ??= error;
     this.answerAfterLast();
   }
@@ -132,12 +155,14 @@ class BatchAnswer {
 class EventOfBatch implements Waiter<Outcome> {
   private readonly batch: BatchAnswer;
   private readonly index: number;
-  constructor(batch: BatchAnswer, index: number) {
+  private readonly event: Event;
+  constructor(batch: BatchAnswer, index: number, event: Event) {
     this.batch = batch;
     this.index = index;
+    this.event = event;
   }
   done(outcome: Outcome): void {
-    this.batch.settled(this.index, outcome);
+    this.batch.settled(this.index, this.event, outcome);
   }
   failed(error: unknown): void {
     this.batch.failed(this.index, error);

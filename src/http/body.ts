@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
 import type { RequestHandler } from 'express';
+import { Overloaded } from '../redis/errors.ts';
 import { Problem } from './problem.ts';
 
 /** The most that a browser sends as a beacon, and more than the longest event takes. */
@@ -27,6 +28,7 @@ export function jsonBody(limit: number): RequestHandler {
 export const JSON_TYPES = ['application/json', 'text/plain'];
 
 export function parseJson(text: string): unknown {
+  refuseMaze([text]);
   try {
     return JSON.parse(text);
   } catch {
@@ -34,7 +36,38 @@ export function parseJson(text: string): unknown {
   }
 }
 
-type Read<T> = (error: Problem | undefined, value: T) => void;
+/** Far more than a thousand events have, and so few that parsing them takes 20 ms: half a million take 150. */
+const MOST_PARTS = 50_000;
+/** What is shorter can't hold so many that it matters; most batches are. */
+const SHORT = 128 * 1024;
+
+/** Throws where texts, one JSON each, hold too many arrays, objects and fields, beside or within each other. */
+export function refuseMaze(texts: string[]): void {
+  if (texts.reduce((sum, { length }) => sum + length, 0) <= SHORT) return;
+  let parts = 0;
+  for (const text of texts) {
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i);
+      if (c === 0x22) i = endOfString(text, i);
+      else if (c === 0x5b || c === 0x7b || c === 0x3a) parts++; // [ { :
+    }
+  }
+  if (parts > MOST_PARTS) {
+    const detail = `The body may hold ${MOST_PARTS} arrays, objects and fields at most.`;
+    throw new Problem('payload_too_large', detail);
+  }
+}
+
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end > 0; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === 0x5c) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+type Read<T> = (error: Problem | Overloaded | undefined, value: T) => void;
 
 /** The body as text: of one of these media types, inflated where it is gzip, UTF-8, without a byte order mark. */
 export function readText(req: IncomingMessage, limit: number, types: string[], done: Read<string>): void {
@@ -89,6 +122,14 @@ function tooLarge(limit: number): Problem {
 
 const NOTHING = Buffer.alloc(0);
 
+/** What senders who are not done yet have sent, over all requests: some take their time, so that it adds up. */
+const MOST_HELD = 64 * 1024 * 1024;
+let held = 0;
+let toCome = 0;
+
+/** How many requests wait for the rest of their body: who sends slowly must not take the room of others. */
+export const bodiesToCome = (): number => toCome;
+
 function readAll(req: IncomingMessage, limit: number, done: Read<Buffer>): void {
   if (Number(req.headers['content-length']) > limit) {
     done(tooLarge(limit), NOTHING);
@@ -97,18 +138,28 @@ function readAll(req: IncomingMessage, limit: number, done: Read<Buffer>): void 
   let first: Buffer | undefined; // most bodies come in one piece
   let chunks: Buffer[] | undefined;
   let size = 0;
+  let isOver = false;
+  toCome++;
+  function end(refusal: Problem | Overloaded | undefined): void {
+    if (isOver) return;
+    isOver = true;
+    toCome--;
+    held -= size;
+    const bytes = chunks ? Buffer.concat(chunks) : (first ?? NOTHING);
+    first = chunks = undefined;
+    if (refusal) done(refusal, NOTHING);
+    else done(undefined, bytes);
+  }
   req.on('data', (chunk: Buffer) => {
-    if (size > limit) return; // refused already: Node reads on, and this throws away
+    if (isOver) return; // refused already: Node reads on, and this throws away
     size += chunk.length;
-    if (size > limit) done(tooLarge(limit), NOTHING);
-    else if (first === undefined) first = chunk;
+    held += chunk.length;
+    if (first === undefined) first = chunk;
     else if (chunks === undefined) chunks = [first, chunk];
     else chunks.push(chunk);
+    if (size > limit) end(tooLarge(limit));
+    else if (chunks && held > MOST_HELD) end(new Overloaded('Too much of unfinished bodies is held'));
   });
-  req.on('end', () => {
-    if (size <= limit) done(undefined, chunks ? Buffer.concat(chunks) : (first ?? NOTHING));
-  });
-  req.on('error', () => {
-    if (size <= limit) done(new Problem('invalid_json', 'The body broke off.'), NOTHING); // nobody hears it
-  });
+  req.on('end', () => end(undefined));
+  req.on('error', () => end(new Problem('invalid_json', 'The body broke off.'))); // nobody hears it
 }

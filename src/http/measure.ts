@@ -1,23 +1,43 @@
+import type { Socket } from 'node:net';
 import type { RequestHandler, Response } from 'express';
 import type { Metrics } from '../metrics.ts';
+import type { Overload } from './overload.ts';
 import { send } from './respond.ts';
 
 const START = Symbol('start');
 type Timed = Response & { [START]: number };
 
+/** How many requests of a connection are under way. */
+const UNDER_WAY = Symbol('under way');
+type Counted = Socket & { [UNDER_WAY]?: number };
+
 /** Counts and times every request under its route's pattern; a path may name a person. */
-export function measured(metrics: Metrics): RequestHandler {
-  // One listener for all: it hears on which response it is called.
-  function onFinish(this: Timed): void {
+export function measured(metrics: Metrics, overload: Overload): RequestHandler {
+  // One listener for all: it hears on which response, or connection, it is called.
+  function onClose(this: Timed): void {
+    const socket: Counted = this.req.socket;
+    if (socket[UNDER_WAY]) {
+      socket[UNDER_WAY]--;
+      overload.end();
+    }
+    if (!this.writableFinished) return; // the client is gone
     metrics.request(
       this.req.route?.path ?? 'none',
       this.statusCode,
       (performance.now() - this[START]) / 1000,
     );
   }
-  return (_req, res, next) => {
+  // Of requests sent behind one another, Node tells only the first that their connection is gone.
+  function onConnectionClose(this: Counted): void {
+    for (; this[UNDER_WAY]; this[UNDER_WAY]--) overload.end();
+  }
+  return (req, res, next) => {
     (res as Timed)[START] = performance.now();
-    res.once('finish', onFinish);
+    res.once('close', onClose);
+    const socket: Counted = req.socket;
+    if (socket[UNDER_WAY] === undefined) socket.once('close', onConnectionClose);
+    socket[UNDER_WAY] = (socket[UNDER_WAY] ?? 0) + 1;
+    overload.begin();
     next();
   };
 }

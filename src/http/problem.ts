@@ -2,21 +2,28 @@
 
 import type { ErrorRequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import { Damaged, Overloaded, Unavailable } from '../redis/errors.ts';
+import { Damaged, Overloaded, Refusal, Unavailable, Unwelcome } from '../redis/errors.ts';
 import { requestId, send } from './respond.ts';
 
 const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
   invalid_body: [400, 'The body is not what this call takes'],
   invalid_path: [400, 'The path is not what this call takes'],
+  invalid_query: [400, 'The query is not what this call takes'],
   timestamp_in_future: [400, 'The timestamp lies in the future'],
+  unauthorized: [401, 'A key is needed'],
+  forbidden: [403, 'This key may not do that'],
+  bad_signature: [403, 'The user is not signed'],
   not_found: [404, 'There is nothing here'],
   method_not_allowed: [405, 'This method is not for this path'],
   payload_too_large: [413, 'The body is too large'],
   unsupported_media_type: [415, 'This media type is not read here'],
+  too_many_requests: [429, 'Too much at once'],
+  too_many_new_users: [429, 'Too many new users at once'],
   damaged: [500, "What is stored of this user can't be read"],
   internal: [500, 'A fault of ours'],
   overloaded: [503, 'Too much is under way'],
+  store_full: [503, 'There is no room for new users'],
   unavailable: [503, 'The store does not answer'],
 } as const satisfies Record<string, [status: number, title: string]>;
 
@@ -28,7 +35,7 @@ export interface Fault {
   detail: string;
 }
 
-export class Problem extends Error {
+export class Problem extends Refusal {
   override name = 'Problem';
   readonly code: ProblemCode;
   readonly faults: Fault[] | undefined;
@@ -94,6 +101,7 @@ export function asProblem(error: unknown): Problem {
       retryLater(),
     );
   }
+  if (error instanceof Unwelcome) return new Problem(error.why, WHY[error.why], retryLater());
   if (error instanceof Damaged) {
     return new Problem(
       'damaged',
@@ -104,6 +112,12 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof URIError) return new Problem('invalid_path', 'The path is not percent-encoded UTF-8.');
   return new Problem('internal', 'It is logged under the request id.');
 }
+
+const WHY = {
+  too_many_new_users:
+    'This address has brought too many new users. Known ones go on counting; send it again later.',
+  store_full: 'The store is nearly full. Users it knows go on counting; send it again later.',
+};
 
 /** Not everybody at the same moment. */
 function retryLater() {

@@ -9,6 +9,9 @@ import helmet from 'helmet';
 
 export type Headers = readonly string[]; // name, value, name, value, …
 
+/** For what is stale with the next event, and may be about a person. */
+export const NOT_STORED: Headers = ['Cache-Control', 'no-store'];
+
 /** Helmet's headers, those that mean something for an API. They never change, so helmet runs once. */
 function securityHeaders(): Headers {
   const res = new ServerResponse(new IncomingMessage(new Socket()));
@@ -20,6 +23,7 @@ function securityHeaders(): Headers {
     // For pages, plug-ins and browsers of the past.
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,
+    strictTransportSecurity: false, // TLS is the proxy's, and so is what its host name promises for others below it
     xDnsPrefetchControl: false,
     xDownloadOptions: false,
     xPermittedCrossDomainPolicies: false,
@@ -31,6 +35,24 @@ function securityHeaders(): Headers {
 }
 
 const COMMON = securityHeaders();
+
+/** What any site's page may post to and hear the answer of; the preflight is in routes.ts. */
+const OPEN: Headers = [
+  ...COMMON.map((value) => (value === 'same-origin' ? 'cross-origin' : value)),
+  'Access-Control-Allow-Origin',
+  '*',
+  'Access-Control-Expose-Headers',
+  'Footfall-Status, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id',
+];
+
+const IS_OPEN = Symbol('open to browsers');
+type MayBeOpen = Response & { [IS_OPEN]?: true };
+
+export function openToBrowsers(res: Response): void {
+  (res as MayBeOpen)[IS_OPEN] = true;
+}
+
+const commonOf = (res: Response) => ((res as MayBeOpen)[IS_OPEN] ? OPEN : COMMON);
 
 /** An id that a proxy gave is kept if it is one (a UUID or hex); anything else could carry what must not be logged. */
 const FOREIGN_ID = /^[0-9a-f]{8}[0-9a-f-]{8,56}$/i;
@@ -60,7 +82,7 @@ export function send(res: Response, status: number, type: string, body: string, 
     'X-Request-Id',
     requestId(res),
   ];
-  head.push(...COMMON, ...more);
+  head.push(...commonOf(res), ...more);
   if (res.app.locals.stopping) res.shouldKeepAlive = false;
   res.writeHead(status, head);
   res.end(body);
@@ -73,6 +95,6 @@ export function sendJson(res: Response, status: number, value: unknown, more?: H
 /** An answer without a body. */
 export function sendEmpty(res: Response, status: number, more: Headers = []): void {
   if (res.app.locals.stopping) res.shouldKeepAlive = false;
-  res.writeHead(status, ['X-Request-Id', requestId(res), ...COMMON, ...more]);
+  res.writeHead(status, ['X-Request-Id', requestId(res), ...commonOf(res), ...more]);
   res.end();
 }

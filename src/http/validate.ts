@@ -1,7 +1,7 @@
 // Validation by ajv: schemas are compiled once, and every bad field is named by its JSON pointer.
 
 import { Ajv, type ErrorObject } from 'ajv';
-import { parseTimestamp } from '../time.ts';
+import { parseDate, parseMonth, parseTimestamp } from '../time.ts';
 import { type Fault, Problem, type ProblemCode } from './problem.ts';
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
@@ -18,9 +18,21 @@ const formats: Record<string, { validate: (text: string) => boolean; detail: str
     validate: (text) => isText(text) && !NO_IDS.has(text),
     detail: 'must be an id: no control characters, no lone surrogates, not null, undefined, NaN, . or ..',
   },
+  'event type': {
+    validate: (text) => /^[\w.:-]*$/.test(text),
+    detail: 'must be letters, digits, _ . : or -',
+  },
   timestamp: {
     validate: (text) => !Number.isNaN(parseTimestamp(text)),
     detail: 'must be an RFC 3339 time with a zone, like 2026-11-21T08:30:00.000Z',
+  },
+  date: {
+    validate: (text) => !Number.isNaN(parseDate(text)),
+    detail: 'must be a date like 2026-11-21',
+  },
+  month: {
+    validate: (text) => !Number.isNaN(parseMonth(text)),
+    detail: 'must be a month like 2026-11',
   },
 };
 
@@ -29,6 +41,8 @@ const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
 for (const [name, { validate }] of Object.entries(formats)) ajv.addFormat(name, validate);
 
 export const userId = { type: 'string', minLength: 1, maxLength: 128, format: 'id' } as const;
+
+export const siteId = { type: 'string', minLength: 1, maxLength: 64, format: 'id' } as const;
 
 /** A check that lets a value through as T, or throws a problem. */
 export type Check<T> = (value: unknown) => T;
@@ -59,6 +73,8 @@ function detailOf({ keyword, params, message }: ErrorObject): string {
       return `must be ${/^[ao]/.test(params.type) ? 'an' : 'a'} ${params.type}`;
     case 'minLength':
       return 'must not be empty';
+    case 'enum':
+      return `must be ${params.allowedValues.join(' or ')}`;
     case 'maxLength':
       return `must be at most ${params.limit} characters`;
     default:
@@ -66,8 +82,17 @@ function detailOf({ keyword, params, message }: ErrorObject): string {
   }
 }
 
+export const text = (maxLength: number) =>
+  ({ type: 'string', minLength: 1, maxLength, format: 'text' }) as const;
+
 /** The `:user_id` of a path. */
 export const checkUserPath = compile<{ user_id: string }>(
   { type: 'object', properties: { user_id: userId }, required: ['user_id'] },
   'invalid_path',
 );
+
+/** A field of a query that is well formed and yet can't be answered. */
+export function badQuery(field: string, detail: string): Problem {
+  const pointer = `/${field}`;
+  return new Problem('invalid_query', `${pointer} ${detail}`, { faults: [{ pointer, detail }] });
+}

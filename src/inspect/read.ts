@@ -13,13 +13,27 @@ export interface Part<T> {
   ttl: number | undefined;
 }
 
+/** The keys of a user's day. */
+export const PARTS = ['stats', 'pages', 'visits', 'events'] as const;
+
 export interface StoredDay {
   day: number;
+  /** Its numbers. */
   stats: Part<Record<string, string>>;
+  /** What is no page name and has visitors: the other fields of stats. */
+  seen: string[];
   /** Most views first; a tie by bytes. */
   pages: Part<[name: string, views: number][]>;
   /** In order of time. */
   visits: Part<[member: string, ms: number][]>;
+  /** Events that are no page views, in order of time. */
+  events: Part<[member: string, ms: number][]>;
+}
+
+export interface StoredMonth {
+  month: string;
+  /** Days of the month. */
+  logins: Part<number[]>;
 }
 
 export interface StoredUser {
@@ -28,6 +42,7 @@ export interface StoredUser {
   now: number;
   gap: number;
   days: StoredDay[];
+  months: StoredMonth[];
   mark: Part<string>;
   profile: ProfileReply;
 }
@@ -43,18 +58,21 @@ export async function readUser(
 ): Promise<StoredUser> {
   const { keys, gap } = await readMeta(redis, prefix);
   const days = keys.storedDays(now);
+  const months = keys.storedMonths(now);
   const today = dayOf(now);
   const shard = keys.shard(keys.shardOf(userId));
   const multi = redis.multi();
   for (const day of days) {
-    const [stats, pages, visits] = [
-      keys.stats(userId, day),
-      keys.pages(userId, day),
-      keys.visits(userId, day),
-    ];
+    const stats = keys.stats(userId, day);
     multi.hgetall(stats).pttl(stats);
-    multi.zrange(pages, '0', '-1', 'WITHSCORES').pttl(pages);
-    multi.zrange(visits, '0', '-1', 'WITHSCORES').pttl(visits);
+    for (const part of ['pages', 'visits', 'events'] as const) {
+      const key = keys[part](userId, day);
+      multi.zrange(key, '0', '-1', 'WITHSCORES').pttl(key);
+    }
+  }
+  for (const month of months) {
+    const logins = keys.logins(userId, month);
+    multi.getBuffer(logins).pttl(logins);
   }
   const mark = keys.erased(userId);
   multi.get(mark).pttl(mark);
@@ -67,12 +85,21 @@ export async function readUser(
     begin: `${shard}:user:${encodeId(userId)}:`,
     now,
     gap,
-    days: days.map((day) => ({
-      day,
-      stats: part(next, (fields) => fields as Record<string, string>),
-      pages: part(next, (flat) => pairs(flat as string[]).sort(byViews)),
-      visits: part(next, (flat) => pairs(flat as string[])),
-    })),
+    days: days.map((day) => {
+      const stats = part(next, (fields) => Object.entries(fields as object) as [string, string][]);
+      const [numbers, things] = [false, true].map((isThing) =>
+        (stats.content ?? []).filter(([field]) => field.includes(':') === isThing),
+      );
+      return {
+        day,
+        stats: { ...stats, content: stats.content && Object.fromEntries(numbers!) },
+        seen: things!.map(([thing]) => thing).sort(),
+        pages: part(next, (flat) => pairs(flat as string[]).sort(byViews)),
+        visits: part(next, (flat) => pairs(flat as string[])),
+        events: part(next, (flat) => pairs(flat as string[])),
+      };
+    }),
+    months: months.map((month) => ({ month, logins: part(next, (bits) => daysIn(bits as Buffer)) })),
     mark: part(next, String),
     profile: profileOf(next),
   };
@@ -81,7 +108,7 @@ export async function readUser(
 /** What the stored numbers depend on, as the first start fixed it. */
 async function readMeta(redis: FootfallRedis, prefix: string): Promise<{ keys: Keys; gap: number }> {
   const { meta } = createKeys(prefix, 1);
-  const { layout, shards, session_gap_seconds } = await redis.hgetall(meta);
+  const { layout, shards, session_gap_seconds, late_login_days } = await redis.hgetall(meta);
   if (layout === undefined) {
     throw new CannotStart(
       `there is no ${meta} in this Redis, so no service with KEY_PREFIX=${prefix} has stored here`,
@@ -92,12 +119,14 @@ async function readMeta(redis: FootfallRedis, prefix: string): Promise<{ keys: K
       `${meta} in Redis says layout ${layout}, this version reads ${LAYOUT_VERSION}: run the version that wrote it`,
     );
   }
-  const [count, seconds] = [Number(shards), Number(session_gap_seconds)];
-  if (!(Number.isInteger(count) && count >= 1 && count <= 256 && seconds > 0)) {
+  const [count, seconds, late] = [Number(shards), Number(session_gap_seconds), Number(late_login_days)];
+  if (!(isWithin(count, 256) && seconds > 0 && isWithin(late, 400))) {
     throw new CannotStart(`${meta} in Redis is damaged: start the service, which says how to mend it`);
   }
-  return { keys: createKeys(prefix, count), gap: seconds * SECOND };
+  return { keys: createKeys(prefix, count, late), gap: seconds * SECOND };
 }
+
+const isWithin = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
 
 function part<T>(next: Replies, read: (reply: unknown) => T): Part<T> {
   const [error, reply] = next();
@@ -118,6 +147,12 @@ function profileOf(next: Replies): ProfileReply {
 
 function pairs(flat: string[]): [string, number][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, Number(flat[2 * i + 1])]);
+}
+
+/** Bit n - 1 is the month's n-th day, the highest bit of a byte first. */
+function daysIn(bits: Buffer): number[] {
+  const days = Array.from({ length: 8 * bits.length }, (_, i) => i + 1);
+  return days.filter((day) => bits[(day - 1) >> 3]! & (128 >> ((day - 1) & 7)));
 }
 
 /** As profile.lua decides ties. */

@@ -1,8 +1,8 @@
 // A walk through a user's views, told to a person at a terminal.
 
 import { DAY, dateOf, dayOf, HOUR, MINUTE, SECOND, WINDOW_DAYS } from '../time.ts';
-import type { Part, StoredUser } from './read.ts';
-import type { Step, Sums, View, Walk, WalkedDay } from './walk.ts';
+import { PARTS, type Part, type StoredUser } from './read.ts';
+import type { Step, Sums, View, Walk, WalkedDay, WalkedMonth } from './walk.ts';
 
 export interface ShowOptions {
   userId: string;
@@ -12,20 +12,23 @@ export interface ShowOptions {
 }
 
 const ENDS = 20; // views shown at each end of a long day
-const TOP_PAGES = 5;
+const MOST = 5; // pages, things seen and events shown of a day
 
-export function show(user: StoredUser, { days, sums, script }: Walk, { userId, unit, all }: ShowOptions) {
-  if (days.length === 0 && user.mark.content === undefined && user.mark.fault === undefined) {
+export function show(user: StoredUser, walked: Walk, { userId, unit, all }: ShowOptions) {
+  const { days, months, sums, script } = walked;
+  const { mark } = user;
+  if (days.length + months.length === 0 && mark.content === undefined && mark.fault === undefined) {
     return `Redis holds nothing of ${quoted(userId)}.\n`;
   }
   const today = dayOf(user.now);
   const lines = [
     `${quoted(userId)}: what Redis holds at ${timestamp(user.now)}, days and times in UTC`,
-    `  keys    ${escaped(user.begin)}<day>:stats, :pages, :visits`,
+    `  keys    ${escaped(user.begin)}<day>:stats, :pages, :visits, :events; …:<month>:logins`,
     `  window  ${dateOf(today - WINDOW_DAYS + 1)} to ${dateOf(today)}`,
     `  step    counts up to ${duration(user.gap)}`,
-    `  erased  ${erasure(user.mark)}`,
+    `  erased  ${erasure(mark)}`,
     ...days.flatMap((day) => ['', ...dayLines(day, user.gap, all)]),
+    ...(months.length > 0 ? ['', 'Logins', ...months.flatMap(monthLines)] : []),
     '',
     ...sumLines(days, sums, script, unit),
   ];
@@ -37,7 +40,7 @@ function erasure({ content, fault, ttl }: Part<string>): string {
   if (content === undefined) return 'no';
   const ms = Number(content);
   const at = Math.abs(ms) < 8.64e15 ? timestamp(ms) : quoted(content);
-  return `views up to ${at} are refused; the mark goes ${life(ttl)}`;
+  return `what happened up to ${at} is refused; the mark goes ${life(ttl)}`;
 }
 
 const PLACES = {
@@ -49,9 +52,19 @@ const PLACES = {
 function dayLines(day: WalkedDay, gap: number, all: boolean): string[] {
   const { stored, place, views, faults } = day;
   const lines = [`${dateOf(stored.day)}${PLACES[place]}`, ...faults.map((fault) => `  ! ${escaped(fault)}`)];
-  const { stats, pages } = stored;
+  const { stats, pages, seen, events } = stored;
+  const most = all ? Number.POSITIVE_INFINITY : MOST;
   if (stats.content) lines.push(`  stats   ${numbersOf(stats.content)}`);
-  if (pages.content) lines.push(`  pages   ${topPages(pages.content)}`);
+  if (day.others.length > 0) lines.push(`  others  ${day.others.map(dateOf).join(', ')}`);
+  if (pages.content) {
+    lines.push(
+      `  pages   ${shortened(pages.content, most, ([name, views]) => `${views} × ${quoted(name)}`)}`,
+    );
+  }
+  if (seen.length > 0) lines.push(`  seen    ${shortened(seen, most, quoted)}`);
+  if (events.content) {
+    lines.push(`  events  ${shortened(events.content, most, ([member, ms]) => momentLine(ms, member))}`);
+  }
   lines.push(`  goes    ${livesOf(day)}`);
   const cut = !all && views.length > 2 * ENDS;
   for (const [i, view] of views.entries()) {
@@ -66,12 +79,17 @@ function dayLines(day: WalkedDay, gap: number, all: boolean): string[] {
 
 function numbersOf(stats: Record<string, string>): string {
   const { views, active_ms, first, last, erased_until } = stats;
-  return [
+  const ofViews = [
     `views ${escaped(views ?? '?')}`,
     `active ${measured(active_ms, duration)}`,
     `first ${measured(first, clock)}`,
     `last ${measured(last, clock)}`,
-    ...(erased_until === undefined ? [] : [`views up to ${measured(erased_until, timestamp)} are refused`]),
+  ];
+  return [
+    ...(views === undefined && active_ms === undefined ? ['no views'] : ofViews),
+    ...(erased_until === undefined
+      ? []
+      : [`what happened up to ${measured(erased_until, timestamp)} is refused`]),
   ].join(', ');
 }
 
@@ -81,25 +99,36 @@ function measured(text: string | undefined, form: (ms: number) => string): strin
   return Number.isSafeInteger(ms) && Math.abs(ms) < 8.64e15 ? form(ms) : quoted(text ?? '');
 }
 
-function topPages(pages: [string, number][]): string {
-  const top = pages.slice(0, TOP_PAGES).map(([name, views]) => `${views} × ${quoted(name)}`);
-  const more = pages.length - top.length;
-  return [...top, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+function shortened<T>(items: T[], most: number, text: (item: T) => string): string {
+  const more = items.length - most;
+  return [...items.slice(0, most).map(text), ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
 }
 
 function livesOf({ stored }: WalkedDay): string {
-  const parts = ['stats', 'pages', 'visits'] as const;
-  const lives = parts
-    .filter((key) => stored[key].content !== undefined || stored[key].fault !== undefined)
-    .map((key) => ({ key, life: life(stored[key].ttl) }));
+  const lives = PARTS.filter(
+    (key) => stored[key].content !== undefined || stored[key].fault !== undefined,
+  ).map((key) => ({ key, life: life(stored[key].ttl) }));
   return new Set(lives.map((one) => one.life)).size === 1
     ? lives[0]!.life
     : lives.map((one) => `${one.key} ${one.life}`).join(', ');
 }
 
 function viewLine({ at, member, page }: View): string {
+  const moment = momentLine(((at % DAY) + DAY) % DAY, member);
+  return `  ${moment}${page === undefined ? '' : ` = ${quoted(page)}`}`;
+}
+
+function momentLine(ms: number, member: string): string {
   const what = member.startsWith('e:') ? `event_id ${quoted(member.slice(2))}` : quoted(member);
-  return `  ${clock(((at % DAY) + DAY) % DAY)}  ${what}${page === undefined ? '' : ` = ${quoted(page)}`}`;
+  return `${clock(ms)}  ${what}`;
+}
+
+function monthLines({ stored: { month, logins }, faults }: WalkedMonth): string[] {
+  const lines = faults.map((fault) => `  ! ${escaped(fault)}`);
+  const days = logins.content?.filter((day) => day <= 31);
+  const dates = days?.map((day) => `${month}-${String(day).padStart(2, '0')}`);
+  if (dates) lines.push(`  ${dates.join(', ')}; goes ${life(logins.ttl)}`);
+  return lines;
 }
 
 function stepLine({ ms, verdict }: Step, gap: number): string {

@@ -1,8 +1,8 @@
 // The profile again, from the single views: slowly, step by step, and by another road than the scripts take.
 
-import { pageDigest } from '../events/pageView.ts';
-import { DAY, dayOf, WINDOW_DAYS } from '../time.ts';
-import { byViews, type StoredDay, type StoredUser } from './read.ts';
+import { digestOf } from '../events/event.ts';
+import { DAY, dateOf, dayOf, WINDOW_DAYS } from '../time.ts';
+import { byViews, PARTS, type Part, type StoredDay, type StoredMonth, type StoredUser } from './read.ts';
 
 export interface View {
   /** ms since 1970. */
@@ -28,7 +28,14 @@ export interface WalkedDay {
   active: number;
   /** From the last view of the day to the next one of a later day. */
   onward: (Step & { to: number }) | undefined;
+  /** The user's other days, as this one knows them. */
+  others: number[];
   /** Where the day's keys contradict each other. */
+  faults: string[];
+}
+
+export interface WalkedMonth {
+  stored: StoredMonth;
   faults: string[];
 }
 
@@ -42,6 +49,8 @@ export interface Sums {
 export interface Walk {
   /** Days that hold anything. */
   days: WalkedDay[];
+  /** Months with a login. */
+  months: WalkedMonth[];
   sums: Sums;
   /** What profile.lua says; undefined if it finds the user damaged. */
   script: Sums | undefined;
@@ -49,11 +58,12 @@ export interface Walk {
 
 const OTHER = '(other)';
 
-export function walk({ days: stored, now, gap, profile }: StoredUser): Walk {
+export function walk({ days: stored, months, now, gap, profile }: StoredUser): Walk {
   const today = dayOf(now);
   const days = stored
-    .filter(({ stats, pages, visits }) => [stats, pages, visits].some(isThere))
+    .filter((day) => PARTS.some((part) => isThere(day[part])))
     .map((day) => walkDay(day, placeOf(day.day, today), gap));
+  for (const day of days) day.faults.push(...strangersTo(day, days));
   for (const [i, day] of days.entries()) {
     const from = day.views.at(-1);
     const next = days.slice(i + 1).find(({ views }) => views.length > 0);
@@ -65,13 +75,15 @@ export function walk({ days: stored, now, gap, profile }: StoredUser): Walk {
   const script = profile === 'damaged' ? undefined : profile;
   return {
     days,
+    months: months
+      .filter(({ logins }) => isThere(logins))
+      .map((month) => ({ stored: month, faults: faultsOfMonth(month) })),
     sums: sumsOf(days.filter(({ place }) => place === 'window')),
     script: script && { views: script[0], active: script[1], days: script[2], page: script[3] },
   };
 }
 
-const isThere = ({ content, fault }: { content: unknown; fault: string | undefined }) =>
-  content !== undefined || fault !== undefined;
+const isThere = ({ content, fault }: Part<unknown>) => content !== undefined || fault !== undefined;
 
 function placeOf(day: number, today: number): WalkedDay['place'] {
   if (day > today) return 'after';
@@ -79,7 +91,7 @@ function placeOf(day: number, today: number): WalkedDay['place'] {
 }
 
 function walkDay(stored: StoredDay, place: WalkedDay['place'], gap: number): WalkedDay {
-  const names = new Map(stored.pages.content?.map(([name]) => [pageDigest(name), name]));
+  const names = new Map(stored.pages.content?.map(([name]) => [digestOf(name), name]));
   const views = (stored.visits.content ?? []).map(([member, ms]) => ({
     at: stored.day * DAY + ms,
     member,
@@ -91,8 +103,30 @@ function walkDay(stored: StoredDay, place: WalkedDay['place'], gap: number): Wal
   });
   // A day's own sum is kept whether or not the day is in the window.
   const active = sum(steps.filter(({ verdict }) => verdict !== 'too long').map(({ ms }) => ms));
-  const day = { stored, place, views, steps, active, onward: undefined, faults: [] };
+  const others = othersOf(stored);
+  const day = { stored, place, views, steps, active, onward: undefined, others, faults: [] };
   return { ...day, faults: faultsOf(day) };
+}
+
+/** They stand there by their day of the month, which is enough to tell the days of a week apart. */
+function othersOf({ day, stats }: StoredDay): number[] {
+  const { earlier = '', next = '' } = stats.content ?? {};
+  const find = (names: string, from: number) =>
+    Array.from({ length: WINDOW_DAYS + 1 }, (_, i) => from + i).filter((other) =>
+      names.split(' ').includes(dateOf(other).slice(8)),
+    );
+  return [...find(earlier, day - WINDOW_DAYS - 1), ...find(next, day + 1)];
+}
+
+/** A day knows all earlier ones and the next: what the user saw is looked up on days that are known, and nowhere else. */
+function strangersTo({ stored, others, place }: WalkedDay, days: WalkedDay[]): string[] {
+  if (!stored.stats.content || place === 'before') return [];
+  const known = days.filter((one) => one.place !== 'before' && one.stored.stats.content);
+  const earlier = known.filter((one) => one.stored.day < stored.day);
+  const next = known.find((one) => one.stored.day > stored.day);
+  return [...earlier, ...(next ? [next] : [])]
+    .filter((one) => !others.includes(one.stored.day))
+    .map((one) => `stats does not know of ${dateOf(one.stored.day)}`);
 }
 
 function sumsOf(days: WalkedDay[]): Sums {
@@ -114,14 +148,15 @@ const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0);
 
 function faultsOf({ stored, views, active }: WalkedDay): string[] {
   const faults: string[] = [];
-  const keys = ['stats', 'pages', 'visits'] as const;
-  for (const key of keys) {
+  const { stats, pages, visits, seen } = stored;
+  const hasViews = stats.content?.views !== undefined || isThere(pages) || isThere(visits);
+  const needed = { stats: true, pages: hasViews, visits: hasViews, events: false };
+  for (const key of PARTS) {
     const { content, fault, ttl } = stored[key];
     if (fault !== undefined) faults.push(`${key} holds something else than it should (${fault})`);
-    else if (content === undefined) faults.push(`there is no ${key}`);
-    else if (ttl === undefined) faults.push(`${key} never goes`);
+    else if (content !== undefined && ttl === undefined) faults.push(`${key} never goes`);
+    else if (content === undefined && needed[key]) faults.push(`there is no ${key}`);
   }
-  const { stats, pages, visits } = stored;
   if (stats.content && visits.content) {
     const start = stored.day * DAY;
     const walked = {
@@ -134,6 +169,9 @@ function faultsOf({ stored, views, active }: WalkedDay): string[] {
       const kept = stats.content[field];
       if (kept !== String(value)) faults.push(`stats says ${field} ${kept}, visits make it ${value}`);
     }
+  }
+  if (stats.content && (stats.content.seen ?? '0') !== String(seen.length)) {
+    faults.push(`stats says seen ${stats.content.seen}, and has ${seen.length}`);
   }
   if (stats.content && pages.content) {
     const names = pages.content.filter(([name]) => name !== OTHER).length;
@@ -151,4 +189,13 @@ function faultsOf({ stored, views, active }: WalkedDay): string[] {
     }
   }
   return faults;
+}
+
+function faultsOfMonth({ month, logins }: StoredMonth): string[] {
+  const { content, fault, ttl } = logins;
+  if (fault !== undefined) return [`logins of ${month} holds something else than it should (${fault})`];
+  return [
+    ...(content?.some((day) => day > 31) ? [`logins of ${month} has days that no month has`] : []),
+    ...(ttl === undefined ? [`logins of ${month} never goes`] : []),
+  ];
 }

@@ -1,11 +1,8 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
-import { type Headers, sendJson } from '../http/respond.ts';
+import { NOT_STORED, sendJson } from '../http/respond.ts';
 import { checkUserPath } from '../http/validate.ts';
 import type { Waiter } from '../redis/grouping.ts';
 import type { Profile, Profiles } from './profiles.ts';
-
-/** A profile is personal, and stale with the next view. */
-export const NOT_STORED: Headers = ['Cache-Control', 'no-store'];
 
 /** Waits for a profile on behalf of a request. */
 class ProfileAnswer implements Waiter<Profile> {

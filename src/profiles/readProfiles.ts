@@ -1,11 +1,10 @@
 import type { RequestHandler } from 'express';
 import { jsonBody } from '../http/body.ts';
 import { Problem } from '../http/problem.ts';
-import { sendJson } from '../http/respond.ts';
+import { NOT_STORED, sendJson } from '../http/respond.ts';
 import { compile, userId } from '../http/validate.ts';
 import { Damaged } from '../redis/errors.ts';
 import type { Profiles } from './profiles.ts';
-import { NOT_STORED } from './readProfile.ts';
 
 const MOST_USERS = 500;
 const LIMIT = 1024 * 1024;

@@ -31,6 +31,7 @@ export function connectRedis({ url, timeoutMs }: RedisAddress): FootfallRedis {
     // The recorder groups calls itself.
     enableAutoPipelining: false,
     connectionName: 'footfall',
+    disableClientInfo: true, // the user of docs/security.md may not send it, and Redis would note that
     lazyConnect: true,
     scripts: loadScripts(),
   } satisfies RedisOptions;

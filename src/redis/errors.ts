@@ -4,21 +4,47 @@ import { ReplyError as AnyReplyError } from 'ioredis';
 
 const ReplyError: new (message: string) => Error = AnyReplyError; // ioredis exports it as any
 
+/**
+ * An error that is an answer to somebody. It is made for each request that is refused, and nobody asks where, so it does
+ * without a stack: to note one takes as long as to record an event.
+ */
+export class Refusal extends Error {
+  constructor(message?: string) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    super(message);
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** Redis did not answer, or refused for now. Whether it ran the call is not known: send it again. */
-export class Unavailable extends Error {
+export class Unavailable extends Refusal {
   override name = 'Unavailable';
 }
 
 /** Too much is under way already; nothing was sent. */
-export class Overloaded extends Error {
+export class Overloaded extends Refusal {
   override name = 'Overloaded';
 }
+
+/** Redis refused for good: a key is of another type, or a script is wrong. */
+class Failed extends Error {}
 
 /** A key of this user's holds something else than it should. Nothing was changed; an erasure repairs it. */
 export class Damaged extends Error {
   override name = 'Damaged';
   constructor() {
     super('A key of this user holds something else than it should');
+  }
+}
+
+/** An event of a user who is not known, while no new ones are taken in. Nothing was changed. */
+export class Unwelcome extends Refusal {
+  override name = 'Unwelcome';
+  readonly why: 'too_many_new_users' | 'store_full';
+  constructor(why: 'too_many_new_users' | 'store_full') {
+    super();
+    this.why = why;
   }
 }
 
@@ -31,12 +57,12 @@ const PASSING =
  * are never passed on or logged: only the first word of Redis's reply is.
  */
 export function fromRedis(error: unknown): Error {
-  if (error instanceof Unavailable) return error;
+  if (error instanceof Unavailable || error instanceof Failed) return error;
   if (error instanceof ReplyError) {
     const word = /^[A-Z]+/.exec(error.message)?.[0] ?? 'ERR';
     return PASSING.test(error.message)
       ? new Unavailable(`Redis refused: ${word}`)
-      : new Error(`Redis failed: ${word}`);
+      : new Failed(`Redis failed: ${word}`);
   }
   if (error instanceof TypeError || error instanceof RangeError) return error;
   return new Unavailable(error instanceof Error ? error.message : 'Redis did not answer');

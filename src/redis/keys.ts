@@ -1,38 +1,56 @@
 // The data dictionary: every key that is in Redis, and the only TypeScript that spells one. `lua/lib/keys.lua` spells
 // the same keys where a script derives them from a user and a day; `test/keys.test.ts` holds the two together.
 //
-//   key                              type        holds                                              goes
-//   ff:{s}:user:<user>:<day>:stats   hash        the numbers of the user's day, see below           day + 8, or up to 6 h sooner
-//   ff:{s}:user:<user>:<day>:pages   sorted set  page name -> views; (other) holds those past       with stats
-//                                                MAX_PAGES_PER_USER_DAY
-//   ff:{s}:user:<user>:<day>:visits  sorted set  one member per view -> ms since midnight           with stats
-//   ff:{s}:erased:<sha1 of user>     string      erased at (ms since 1970): what happened up to     after MARK_DAYS
-//                                                then is refused
-//   ff:meta                          hash        layout, shards, session_gap_seconds                stays
+//   key                                type         holds                                            goes
+//   ff:{s}:user:<user>:<day>:stats     hash         the numbers of the user's day, see below         day + 8, or up to 6 h sooner
+//   ff:{s}:user:<user>:<day>:pages     sorted set   page name -> views; (other) holds those past     with stats
+//                                                   MAX_PAGES_PER_USER_DAY
+//   ff:{s}:user:<user>:<day>:visits    sorted set   one member per view -> ms since midnight         with stats
+//   ff:{s}:user:<user>:<day>:events    sorted set   one member per event that is no page view ->     with stats
+//                                                   ms since midnight
+//   ff:{s}:user:<user>:<month>:logins  bitmap       bit n - 1: logged in on the n-th of the month    month + LATE_LOGIN_DAYS + 1,
+//                                                                                                    or up to 6 h sooner
+//   ff:{s}:erased:<sha1 of user>       string       erased at (ms since 1970): what happened up to   after LATE_LOGIN_DAYS + 2
+//                                                   then is refused
+//   ff:{s}:<day>:visitors              hash         thing -> users who saw it that day               day + 8
+//   ff:{s}:<day>:returning             hash         <n>:<thing> -> those of them who had seen it n   day + 8
+//                                                   days before, and not since
+//   ff:{s}:<month>:logins              hash         <day> -> users who logged in that day,           month + UNIQUES_RETENTION_DAYS
+//                                                   <month> -> in that month
+//   ff:{s}:site:<site>:<day>:stats     hash         users -> of that day, type:<event_type> ->       day + SITE_RETENTION_DAYS
+//                                                   events; page views are type:page_view
+//   ff:{s}:site:<site>:<day>:pages     sorted set   path -> views; (other) holds those past          with the site's stats
+//                                                   MAX_PATHS_PER_SITE_DAY
+//   ff:{s}:site:<site>:<day>:hll       HyperLogLog  users, for spans that do not end today; no ids   with the site's stats
+//   ff:meta                            hash         layout, shards, session_gap_seconds,             stays
+//                                                   late_login_days
 //
-// {s} is the shard's tag (see shards.ts), <user> the id with % : * ? [ ] \ { } percent-encoded, <day> as 2026-11-21.
+// {s} is the shard's tag (see shards.ts), <user> and <site> are ids with % : * ? [ ] \ { } percent-encoded, <day> as
+// 2026-11-21, <month> as 2026-11. "Day + 8" is the day's midnight and eight days.
 //
 // Fields of stats:
-//   views         views counted
+//   earlier       the user's earlier days, by their day of the month: where to look for what the user saw before
+//   next          the next of the user's days, where there is one
+//   views         views counted; this and what follows only on a day with a view
 //   active_ms     time between neighbouring views that are no further apart than the session gap
 //   first, last   the earliest and the latest view, in ms since the day's midnight
 //   pages         distinct page names, (other) not among them
-//   erased_until  only on a day on which the user was erased: views up to then (ms since 1970) are refused
+//   seen          how many things follow
+//   <thing>       empty; what the user saw beside pages by name: urls, sites, pages of sites
+//   erased_until  only on a day on which the user was erased: events up to then (ms since 1970) are refused
 //
-// Members of visits: `e:<event_id>` for a view that brought one, else `<ms since midnight, base 36>.<page digest>`.
+// Members of visits: `e:<event_id>` for a view that brought one, else `<ms since midnight, base 36>.<page digest>`; of
+// events alike, the digest being of site, type and path.
+//
+// A thing is what has visitors: `name:<page>`, `url:<url>`, `site:<site>`, `site:<site>:name:<page>`, `site:<site>:url:<url>`.
+// A page or url of more than 40 bytes stands there as `#` and the first 20 digits of its SHA-1.
 
 import { createHash } from 'node:crypto';
-import { DAY, dateOf, dayOf, WINDOW_DAYS } from '../time.ts';
+import { dateOf, dayOf, monthOf, WINDOW_DAYS } from '../time.ts';
 import { crc16, shardTags } from './shards.ts';
 
 /** Raised whenever keys or fields change so that an older program would misread them. */
-export const LAYOUT_VERSION = 1;
-
-/**
- * How long an erasure's mark outlives it. It must pass the longest lateness that is accepted: page views come up to a
- * week late, logins will come up to 35 days late.
- */
-export const MARK_DAYS = 37;
+export const LAYOUT_VERSION = 2;
 
 /** A day's keys are gone by its midnight + 8 days; by user, they go up to this long before it. */
 export const EXPIRY_SPREAD_HOURS = 6;
@@ -42,6 +60,27 @@ const ENCODED = /[%:*?[\]\\{}]/g;
 /** An id as it stands in a key: nothing in it can end its part of the key, be a hash tag, or act in a pattern. */
 export function encodeId(id: string): string {
   return id.replace(ENCODED, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+export type SitePart = 'stats' | 'pages' | 'hll';
+
+const PLAIN_BYTES = 40;
+
+/** A page's name or url as it stands in counts: a long one by its SHA-1, so that they stay small. */
+export function short(page: string): string {
+  if (page[0] !== '#' && (page.length * 3 <= PLAIN_BYTES || Buffer.byteLength(page) <= PLAIN_BYTES))
+    return page;
+  return `#${createHash('sha1').update(page).digest('hex').slice(0, 20)}`;
+}
+
+/** What has visitors, as the counts spell it: a page, a page of a site, or a site. */
+export function thing(
+  page: { name: string } | { url: string } | undefined,
+  siteId: string | undefined,
+): string {
+  const site = siteId === undefined ? undefined : `site:${encodeId(siteId)}`;
+  const of = page && ('url' in page ? `url:${short(page.url)}` : `name:${short(page.name)}`);
+  return [site, of].filter((part) => part !== undefined).join(':');
 }
 
 export interface Keys {
@@ -55,42 +94,63 @@ export interface Keys {
   stats(userId: string, day: number): string;
   pages(userId: string, day: number): string;
   visits(userId: string, day: number): string;
+  events(userId: string, day: number): string;
+  logins(userId: string, month: string): string;
   erased(userId: string): string;
+  visitors(shard: number, day: number): string;
+  returning(shard: number, day: number): string;
+  loginCounts(shard: number, month: string): string;
+  site(shard: number, siteId: string, day: number, part: SitePart): string;
   /** The user's days that can hold anything now, oldest first: to one past tomorrow, for clocks that differ. */
   storedDays(now: number): number[];
-  /** Every key that can hold something of the user now, but the mark of an erasure: stats, pages, visits, oldest day first. */
+  /** The months in which a login can be stored now, oldest first. */
+  storedMonths(now: number): string[];
+  /** Every key that can hold something of the user now, but the mark of an erasure. */
   ofUser(userId: string, now: number): string[];
 }
 
-export function createKeys(prefix: string, shards: number): Keys {
+export function createKeys(prefix: string, shards: number, lateLoginDays = 35): Keys {
   const tags = shardTags(shards);
   const shardOf = (userId: string) => crc16(userId) % shards;
   const shard = (index: number) => `${prefix}:{${tags[index]}}`;
-  const day = (userId: string, d: number) =>
-    `${shard(shardOf(userId))}:user:${encodeId(userId)}:${dateOf(d)}`;
-  const stats = (userId: string, d: number) => `${day(userId, d)}:stats`;
-  const pages = (userId: string, d: number) => `${day(userId, d)}:pages`;
-  const visits = (userId: string, d: number) => `${day(userId, d)}:visits`;
-  const storedDays = (now: number) => {
-    const today = dayOf(now);
-    return Array.from({ length: WINDOW_DAYS + 4 }, (_, i) => today - WINDOW_DAYS - 1 + i);
+  const user = (userId: string) => `${shard(shardOf(userId))}:user:${encodeId(userId)}`;
+  const userDay = (part: string) => (userId: string, day: number) => `${user(userId)}:${dateOf(day)}:${part}`;
+  const ofDay = {
+    stats: userDay('stats'),
+    pages: userDay('pages'),
+    visits: userDay('visits'),
+    events: userDay('events'),
   };
+  const logins = (userId: string, month: string) => `${user(userId)}:${month}:logins`;
+  const storedDays = (now: number) => daysFrom(dayOf(now) - WINDOW_DAYS - 1, dayOf(now) + 2);
+  const storedMonths = (now: number) => [
+    ...new Set(daysFrom(dayOf(now) - lateLoginDays - 2, dayOf(now) + 2).map(monthOf)),
+  ];
   return {
     prefix,
     shards,
     meta: `${prefix}:meta`,
     shardOf,
     shard,
-    stats,
-    pages,
-    visits,
+    ...ofDay,
+    logins,
     erased: (userId) =>
       `${shard(shardOf(userId))}:erased:${createHash('sha1').update(encodeId(userId)).digest('hex')}`,
+    visitors: (index, day) => `${shard(index)}:${dateOf(day)}:visitors`,
+    returning: (index, day) => `${shard(index)}:${dateOf(day)}:returning`,
+    loginCounts: (index, month) => `${shard(index)}:${month}:logins`,
+    site: (index, siteId, day, part) => `${shard(index)}:site:${encodeId(siteId)}:${dateOf(day)}:${part}`,
     storedDays,
-    ofUser: (userId, now) =>
-      storedDays(now).flatMap((d) => [stats(userId, d), pages(userId, d), visits(userId, d)]),
+    storedMonths,
+    ofUser: (userId, now) => [
+      ...storedDays(now).flatMap((day) => Object.values(ofDay).map((key) => key(userId, day))),
+      ...storedMonths(now).map((month) => logins(userId, month)),
+    ],
   };
 }
 
-/** The longest a mark is kept, from the moment of the erasure. */
-export const MARK_TTL = MARK_DAYS * DAY;
+const daysFrom = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+/** How long an erasure's mark is kept: longer than any lateness that is accepted. */
+export const markDays = (lateLoginDays: number) => Math.max(lateLoginDays, WINDOW_DAYS) + 2;

@@ -4,12 +4,21 @@ import type { Redis } from 'ioredis';
 import { CannotStart } from '../cannotStart.ts';
 import { type Keys, LAYOUT_VERSION } from './keys.ts';
 
+/** What stored numbers depend on. */
+export interface StoredSettings {
+  sessionGapSeconds: number;
+  /** Who logged in is remembered so long; a longer time would let who is forgotten count again. */
+  lateLoginDays: number;
+}
+
 /** Writes `ff:meta` on the first start; on every later one, throws if it disagrees. */
-export async function checkMeta(redis: Redis, keys: Keys, sessionGapSeconds: number): Promise<void> {
+export async function checkMeta(redis: Redis, keys: Keys, depends: StoredSettings): Promise<void> {
+  const { sessionGapSeconds, lateLoginDays } = depends;
   const rows = [
     { field: 'layout', value: LAYOUT_VERSION, mend: 'run the version of Footfall that wrote it' },
     { field: 'shards', value: keys.shards, mend: 'set SHARDS as it was' },
     { field: 'session_gap_seconds', value: sessionGapSeconds, mend: 'set SESSION_GAP_SECONDS as it was' },
+    { field: 'late_login_days', value: lateLoginDays, mend: 'set LATE_LOGIN_DAYS as it was' },
   ];
   for (const { field, value, mend } of rows) {
     let stored = await read(redis, keys, field);

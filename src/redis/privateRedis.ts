@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -95,6 +96,12 @@ function findProgram(names: string[]): string {
   );
 }
 
+/** Half of what the machine or the container has, in bytes: the rest is for the copy that rewriting makes, and for us. */
+function roomForRedis(): number {
+  const limit = process.constrainedMemory?.() || totalmem();
+  return Math.floor(Math.min(limit, totalmem()) / 2);
+}
+
 interface Child {
   process: ChildProcess;
   /** Resolves when it has ended, with how and its last words. */
@@ -114,6 +121,9 @@ function launch(program: string, { files, socket }: DataDir): Child {
     ['--save', ''],
     // Every profile key has a TTL, so any other policy might drop profiles in silence.
     ['--maxmemory-policy', 'noeviction'],
+    ['--maxmemory', String(roomForRedis())],
+    // A day's counts about everybody may be large when it goes; it must not hold up the rest.
+    ['--lazyfree-lazy-expire', 'yes'],
     ['--daemonize', 'no'],
   ];
   // A session of its own: a Ctrl-C in the terminal must not end it before the service has finished with it.

@@ -1,14 +1,15 @@
 // Whether Redis can be worked with: it answers, it is new enough, it forgets nothing by itself, and it holds what these
 // settings can read. Checked whenever the connection comes up, and again while something is amiss.
 
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { CannotStart } from '../cannotStart.ts';
 import { SECOND } from '../time.ts';
 import type { Keys } from './keys.ts';
-import { checkMeta } from './meta.ts';
+import { checkMeta, type StoredSettings } from './meta.ts';
+import { commandsOfScripts, type FootfallRedis } from './scripts.ts';
 
 const OLDEST_REDIS = 7; // scripts with flags
+const COMMANDS = commandsOfScripts();
 const CHECK_AGAIN = 2 * SECOND;
 /** Somebody may change a running Redis. */
 const CHECK_ALL_WELL = 15 * SECOND;
@@ -22,13 +23,13 @@ export interface Readiness {
 }
 
 export interface ReadinessOptions {
-  redis: Redis;
+  redis: FootfallRedis;
   keys: Keys;
-  sessionGapSeconds: number;
+  depends: StoredSettings;
   log: Logger;
 }
 
-export function watchReadiness({ redis, keys, sessionGapSeconds, log }: ReadinessOptions): Readiness {
+export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions): Readiness {
   let trouble: string | undefined = 'starting';
   let settled = false; // whether `started` is
   let lastWarning: string | undefined;
@@ -57,8 +58,8 @@ export function watchReadiness({ redis, keys, sessionGapSeconds, log }: Readines
   async function check(): Promise<void> {
     clearTimeout(again);
     try {
-      const { amiss, warning } = await inspect(redis);
-      await checkMeta(redis, keys, sessionGapSeconds);
+      const { amiss, warning } = await inspect(redis, keys);
+      await checkMeta(redis, keys, depends);
       if (warning !== undefined && warning !== lastWarning) log.warn(warning);
       lastWarning = warning;
       trouble = amiss;
@@ -136,7 +137,10 @@ function wordOf(error: Error & { code?: string }): string {
 }
 
 /** What is amiss with a Redis, if anything. Throws if it can never do. */
-async function inspect(redis: Redis): Promise<{ amiss?: string; warning: string | undefined }> {
+async function inspect(
+  redis: FootfallRedis,
+  keys: Keys,
+): Promise<{ amiss?: string; warning: string | undefined }> {
   const info = await redis.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const version = field('redis_version') ?? '0';
@@ -151,6 +155,12 @@ async function inspect(redis: Redis): Promise<{ amiss?: string; warning: string 
   if (policy !== 'noeviction') {
     const mend = 'redis-cli CONFIG SET maxmemory-policy noeviction';
     return { amiss: `Redis may drop profiles in silence (maxmemory-policy ${policy}): ${mend}`, warning };
+  }
+  // A script that is refused a command in its middle has written half.
+  const refused = await redis.ffRights(keys.shard(0), COMMANDS);
+  if (refused.length > 0) {
+    const mend = 'give it the rules of docs/security.md';
+    return { amiss: `the Redis user of REDIS_URL may not run ${refused.join(', ')}: ${mend}`, warning };
   }
   return { warning };
 }

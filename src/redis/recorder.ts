@@ -1,27 +1,41 @@
-// Page views on their way into Redis.
+// Events on their way into Redis.
 
-import { identityOf, type PageView } from '../events/pageView.ts';
-import type { Metrics } from '../metrics.ts';
-import { type Clock, DAY, datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
+import { type Event, identityOf, type PageView } from '../events/event.ts';
+import type { Client } from '../http/clients.ts';
+import { FOLDED, type Metrics } from '../metrics.ts';
+import { type Clock, DAY, dateOf, datesBetween, dayOf, monthEnd, SECOND, WINDOW_DAYS } from '../time.ts';
 import { answerOf } from './calls.ts';
-import { Damaged } from './errors.ts';
+import { Damaged, Unwelcome } from './errors.ts';
 import { createGrouping, promised, type Waiter } from './grouping.ts';
-import { encodeId, type Keys } from './keys.ts';
+import { encodeId, type Keys, thing } from './keys.ts';
 import type { FootfallRedis, RecordOutcome } from './scripts.ts';
 
 /** What became of an event. `recorded` is a promise: the next read sees it. */
-export type Outcome = Exclude<RecordOutcome, 'damaged'>;
+export type Outcome = Exclude<RecordOutcome, 'damaged' | 'new' | 'unknown'>;
+
+/** Who may bring users that are not known. */
+export interface Door {
+  /** '-' for a client that may not, '+' for one whose new users are counted. */
+  of(client: Client): '' | '+' | '-';
+  broughtNewUser(client: Client): void;
+  /** Whether there is no room for any. */
+  isFull(): boolean;
+}
 
 export interface Limits {
   sessionGapSeconds: number;
   maxViewsPerUserDay: number;
   maxPagesPerUserDay: number;
+  maxPathsPerSiteDay: number;
+  siteRetentionDays: number;
+  lateLoginDays: number;
+  uniquesRetentionDays: number;
 }
 
 export interface Recorder {
-  record(view: PageView): Promise<Outcome>;
+  record(event: Event): Promise<Outcome>;
   /** The same without a promise, for the road of single events. */
-  recordFor(view: PageView, waiter: Waiter<Outcome>): void;
+  recordFor(event: Event, waiter: Waiter<Outcome>): void;
   /** Events that wait for Redis. */
   inFlight(): number;
 }
@@ -34,19 +48,26 @@ export interface RecorderOptions {
   clock: Clock;
   limits: Limits;
   mostInFlight: number;
+  door: Door;
   metrics: Metrics;
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { redis, keys, clock, limits, mostInFlight, metrics } = options;
+  const { redis, keys, clock, limits, mostInFlight, door, metrics } = options;
   const gap = String(limits.sessionGapSeconds * SECOND);
   const maxViews = String(limits.maxViewsPerUserDay);
   const maxPages = String(limits.maxPagesPerUserDay);
+  const [maxPaths, siteDays, lateDays, uniquesDays] = [
+    limits.maxPathsPerSiteDay,
+    limits.siteRetentionDays,
+    limits.lateLoginDays,
+    limits.uniquesRetentionDays,
+  ].map(String) as [string, string, string, string];
 
-  const grouping = createGrouping<PageView, Outcome>({
+  const grouping = createGrouping<Event, Outcome>({
     largest: LARGEST_GROUP,
     mostInFlight,
-    async send(shard, views) {
+    async send(shard, events) {
       const now = clock();
       const today = dayOf(now);
       const args = [
@@ -56,29 +77,87 @@ export function createRecorder(options: RecorderOptions): Recorder {
         maxViews,
         maxPages,
         datesBetween(today - WINDOW_DAYS, today + 1),
+        maxPaths,
+        siteDays,
+        lateDays,
+        uniquesDays,
       ];
-      for (const view of views) {
-        args.push(encodeId(view.userId), String(view.at), identityOf(view), view.name);
+      const isFull = door.isFull();
+      for (const event of events) {
+        addArguments(args, event, isFull ? '-' : door.of(event.client));
       }
-      const outcomes = await answerOf(
-        metrics,
-        'record',
-        views.length,
-        redis.ffRecord(keys.shard(shard), args),
-      );
-      return outcomes.map((outcome) => {
-        metrics.event(outcome);
-        return outcome === 'damaged' ? new Damaged() : outcome;
+      const call = redis.ffRecord(keys.shard(shard), args);
+      const reply = await answerOf(metrics, 'record', events.length, call);
+      for (let i = 0; i < FOLDED.length; i++) metrics.folded(FOLDED[i]!, reply[events.length + i] as number);
+      return events.map(({ client }, i) => {
+        const outcome = reply[i] as RecordOutcome;
+        switch (outcome) {
+          case 'new':
+            door.broughtNewUser(client);
+            metrics.event('recorded');
+            return 'recorded';
+          case 'unknown':
+            metrics.event('refused');
+            if (!isFull) metrics.limited('new_users');
+            return new Unwelcome(isFull ? 'store_full' : 'too_many_new_users');
+          case 'damaged':
+            metrics.event('damaged');
+            return new Damaged();
+          default:
+            metrics.event(outcome);
+            return outcome;
+        }
       });
     },
   });
 
-  const recordFor = (view: PageView, waiter: Waiter<Outcome>) =>
-    grouping.add(keys.shardOf(view.userId), view, waiter);
+  const recordFor = (event: Event, waiter: Waiter<Outcome>) =>
+    grouping.add(keys.shardOf(event.userId), event, waiter);
 
   return {
-    record: (view) => promised((waiter) => recordFor(view, waiter)),
+    record: (event) => promised((waiter) => recordFor(event, waiter)),
     recordFor,
     inFlight: grouping.inFlight,
   };
+}
+
+/** What an event is to `record.lua`: its kind, with the door's word before it, and what this kind has. */
+function addArguments(args: string[], event: Event, door: string): void {
+  const user = encodeId(event.userId);
+  const at = String(event.at);
+  if (event.kind === 'login') {
+    const day = dayOf(event.at);
+    args.push(`${door}login`, user, at, dateOf(day), String(monthEnd(day) * DAY));
+  } else if (event.kind === 'event') {
+    args.push(`${door}event`, user, at, identityOf(event), encodeId(event.siteId), event.type);
+  } else if (event.url === undefined && event.siteId === undefined) {
+    args.push(`${door}view`, user, at, identityOf(event), event.name);
+  } else {
+    const { siteId, path = '' } = event;
+    const site = siteId === undefined ? '' : encodeId(siteId);
+    const things = thingsOf(event);
+    args.push(
+      `${door}visit`,
+      user,
+      at,
+      identityOf(event),
+      event.name,
+      site,
+      path,
+      String(things.length),
+      ...things,
+    );
+  }
+}
+
+/** What has visitors, beside the page by its name: the site comes last. */
+function thingsOf({ url, name, siteId }: PageView): string[] {
+  if (url === undefined) return [thing({ name }, siteId), thing(undefined, siteId)];
+  if (siteId === undefined) return [thing({ url }, undefined)];
+  return [
+    thing({ url }, undefined),
+    thing({ url }, siteId),
+    thing({ name }, siteId),
+    thing(undefined, siteId),
+  ];
 }

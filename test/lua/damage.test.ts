@@ -1,6 +1,6 @@
 // Redis has no rollback, so a damaged key must fail its own event before anything is written, and no other event.
 
-import type { PageView } from '../../src/events/pageView.ts';
+import type { PageView } from '../../src/events/event.ts';
 import { Damaged } from '../../src/redis/errors.ts';
 import { createKeys } from '../../src/redis/keys.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
@@ -22,6 +22,8 @@ interface Damage {
   plant(redis: FootfallRedis): Promise<unknown>;
   /** Met only by a user who has no views that day. */
   fresh?: boolean;
+  /** Nothing says any more that the victim saw Home, so an erasure can't take them out of its visitors. */
+  hides?: boolean;
 }
 
 /** Each type but the right one under a key. */
@@ -30,6 +32,7 @@ const typesFor = (what: string, key: string, right: string, fresh = false): Dama
     what: `${type} for ${what}`,
     plant: (redis) => redis.del(key).then(() => put(redis, key)),
     fresh,
+    hides: key === pages && !fresh,
   }));
 
 const valuesFor = (fields: string[], ...values: string[]): Damage[] =>
@@ -71,13 +74,16 @@ function group(places: number[]): PageView[] {
   );
 }
 
-/** What is stored of the victim, and when it goes; what is stored of the others. */
+/** What is stored of the victim, and when it goes; what is stored of the others; how many saw each page today. */
 async function state(redis: FootfallRedis) {
   const { stored, ends } = await everything(redis);
+  const visitors = keys.visitors(0, TODAY);
   const dumps = [...stored].map(([key, dump], i) => ({ key, dump, end: ends[i] }));
+  const others = dumps.filter(({ key }) => !victims.has(key) && key !== visitors);
   return {
     victim: dumps.filter(({ key }) => victims.has(key)),
-    others: dumps.filter(({ key }) => !victims.has(key)).map(({ key, dump }) => ({ key, dump })),
+    others: others.map(({ key, dump }) => ({ key, dump })),
+    visitors: await redis.hgetall(visitors),
   };
 }
 
@@ -92,38 +98,39 @@ overEachRedis((server) => {
     await plant(server.redis);
   }
 
-  const known = new Map<string, unknown>();
+  const known = new Map<string, Pick<Awaited<ReturnType<typeof state>>, 'others' | 'visitors'>>();
 
-  /** What the others' events leave in a run without the victim. */
-  async function othersWithout(all: PageView[]) {
+  /** What the others' events leave in a run without the victim's. A fresh victim is in no count. */
+  async function othersWithout(all: PageView[], { fresh = false }: Pick<Damage, 'fresh'>) {
     const views = all.filter(({ userId }) => userId !== VICTIM);
-    const name = JSON.stringify(views);
-    let others = known.get(name);
-    if (!others) {
-      await given({ plant: async () => undefined, fresh: true });
+    const name = JSON.stringify([fresh, views]);
+    let left = known.get(name);
+    if (!left) {
+      await given({ plant: async () => undefined, fresh });
       await record(views);
-      ({ others } = await state(server.redis));
-      known.set(name, others);
+      const { others, visitors } = await state(server.redis);
+      left = { others, visitors };
+      known.set(name, left);
     }
-    return others;
+    return left;
   }
 
   test.each(damages)('$what fails its own events, at any place of a group', async (damage) => {
     for (const places of PLACES) {
       const views = group(places);
-      const expected = await othersWithout(views);
+      const expected = await othersWithout(views, damage);
       await given(damage);
       const { victim } = await state(server.redis);
       expect(await record(views)).toEqual(
         views.map(({ userId }) => (userId === VICTIM ? 'damaged' : 'recorded')),
       );
-      expect(await state(server.redis)).toEqual({ victim, others: expected });
+      expect(await state(server.redis)).toEqual({ victim, ...expected });
     }
   });
 
   test.each(damages)('$what is a Damaged error for its callers alone', async (damage) => {
     const views = group([1, 3]);
-    const expected = await othersWithout(views);
+    const expected = await othersWithout(views, damage);
     await given(damage);
     const { recorder } = service(server.redis);
     const outcomes = await Promise.allSettled(views.map((v) => recorder.record(v)));
@@ -134,7 +141,7 @@ overEachRedis((server) => {
           : { status: 'fulfilled', value: 'recorded' },
       ),
     );
-    expect((await state(server.redis)).others).toEqual(expected);
+    expect(await state(server.redis)).toMatchObject(expected);
     expect(recorder.inFlight()).toBe(0);
   });
 
@@ -144,7 +151,8 @@ overEachRedis((server) => {
     const { eraser, recorder, profiles } = service(server.redis);
     const { erased_at, scan } = await eraser.erase(VICTIM);
     expect(scan).toBe('complete');
-    expect((await state(server.redis)).others).toEqual(others);
+    const visitors = { 'name:Home': String(OTHERS.length + (damage.hides ? 1 : 0)) };
+    expect(await state(server.redis)).toMatchObject({ others, visitors });
     const next = view(VICTIM, Date.parse(erased_at) + 1, { eventId: 'next' });
     expect(await recorder.record(next)).toBe('recorded');
     expect(await profiles.of(VICTIM)).toMatchObject({ number_pages_viewed_in_the_last_7_days: 1 });
@@ -198,7 +206,7 @@ overEachRedis((server) => {
   test.each(disagreements)('$what: no other event fails', async (damage) => {
     for (const places of [[0], [1, 3]]) {
       const views = group(places);
-      const expected = await othersWithout(views);
+      const expected = await othersWithout(views, damage);
       await given(damage);
       const { victim } = await state(server.redis);
       const outcomes = await record(views);
@@ -206,9 +214,9 @@ overEachRedis((server) => {
         expect([userId, outcomes[i]]).toEqual([userId, userId === VICTIM ? expect.any(String) : 'recorded']);
       }
       const after = await state(server.redis);
-      expect(after.others).toEqual(expected);
+      expect(after.others).toEqual(expected.others);
       const counted = views.some(({ userId }, i) => userId === VICTIM && outcomes[i] === 'recorded');
-      if (!counted) expect(after.victim).toEqual(victim);
+      if (!counted) expect(after).toMatchObject({ victim, visitors: expected.visitors });
     }
   });
 

@@ -1,6 +1,18 @@
-import { MARK_DAYS, MARK_TTL } from '../../src/redis/keys.ts';
 import { DAY } from '../../src/time.ts';
-import { at, HOSTILE_IDS, MARGIN, NOW, overEachRedis, scriptsOn, TODAY, view } from '../support/lua.ts';
+import {
+  at,
+  click,
+  HOSTILE_IDS,
+  LATE_DAYS,
+  login,
+  MARGIN,
+  MARK_TTL,
+  NOW,
+  overEachRedis,
+  scriptsOn,
+  TODAY,
+  view,
+} from '../support/lua.ts';
 import { snapshot } from '../support/redis.ts';
 
 overEachRedis((server) => {
@@ -17,7 +29,7 @@ overEachRedis((server) => {
     await record([view('bob', at('10:00')), view('ann2', at('10:00')), view('an', at('10:00'))]);
     const others = await snapshot(server.redis);
     await record([view('ann', at('10:00')), view('ann', at('10:00', -6)), view('ann', at('11:00', 1))]);
-    expect(await erase('ann')).toEqual([String(at('11:00', 1)), 9, 0]);
+    expect(await erase('ann')).toEqual([String(at('11:00', 1)), 9, 3]);
     await server.redis.del(keys.erased('ann'));
     expect(await snapshot(server.redis)).toEqual(others);
   });
@@ -27,28 +39,38 @@ overEachRedis((server) => {
     for (const key of all) await server.redis.set(key, 'x');
     expect(all).toContain(keys.visits('ann', TODAY - 8));
     expect(all).toContain(keys.stats('ann', TODAY + 2));
-    expect((await erase('ann')).slice(1)).toEqual([33, 0]);
+    expect(all).toContain(keys.events('ann', TODAY + 2));
+    expect(all).toContain(keys.logins('ann', '2026-10'));
+    expect(all).toHaveLength(11 * 4 + 2);
+    expect((await erase('ann')).slice(1)).toEqual([11 * 4 + 2, 0]);
     expect(await server.redis.keys('*')).toEqual([keys.erased('ann')]);
   });
 
   describe('the mark', () => {
-    test('names nobody, and goes after MARK_DAYS', async () => {
+    test('names nobody, and goes after two days more than a login may be late', async () => {
       await erase('ann');
       expect(keys.erased('ann')).not.toContain('ann');
       const ttl = await server.redis.pttl(keys.erased('ann'));
-      expect(ttl).toBeGreaterThan(MARK_DAYS * DAY - MARGIN);
-      expect(ttl).toBeLessThanOrEqual(MARK_TTL);
+      expect(ttl).toBeGreaterThan((LATE_DAYS + 2) * DAY - MARGIN);
+      expect(ttl).toBeLessThanOrEqual((LATE_DAYS + 2) * DAY);
     });
 
     test('outlives every event that could still be accepted', async () => {
-      expect(MARK_TTL).toBeGreaterThan(8 * DAY);
-      await record([view('ann', at('10:00'))]);
+      await record([view('ann', at('10:00')), login('ann', at('10:00'))]);
       await erase('ann');
       const later = { now: NOW + 6 * DAY };
       expect(await record([view('ann', at('10:00')), view('ann', at('13:00'))], later)).toEqual([
         'erased',
         'recorded',
       ]);
+      const lastMoment = { now: at('23:59:59.999', LATE_DAYS) };
+      expect(lastMoment.now - NOW).toBeLessThan(MARK_TTL);
+      expect(await record([login('ann', at('10:00')), login('ann', at('13:00'))], lastMoment)).toEqual([
+        'erased',
+        'recorded',
+      ]);
+      const tooLate = { now: at('00:00', LATE_DAYS + 1) };
+      expect(await record([login('bob', at('23:59'))], tooLate)).toEqual(['expired']);
     });
 
     test('is set anew by a second erasure', async () => {
@@ -69,7 +91,7 @@ overEachRedis((server) => {
     test('is the newest view, if that lies ahead of the clock', async () => {
       const newest = at('12:04:59.999');
       await record([view('ann', newest), view('ann', at('11:00'))]);
-      expect(await erase('ann')).toEqual([String(newest), 3, 0]);
+      expect(await erase('ann')).toEqual([String(newest), 3, 1]);
       expect(await record([view('ann', newest), view('ann', newest + 1)])).toEqual(['erased', 'recorded']);
     });
 
@@ -86,6 +108,15 @@ overEachRedis((server) => {
       expect(await record([view('ann', midnight)], { now })).toEqual(['erased']);
     });
 
+    test('is the newest event that is no page view, if that is later than every view', async () => {
+      await record([view('ann', at('12:01')), click('ann', at('12:04')), click('ann', at('11:00'))]);
+      expect((await erase('ann'))[0]).toBe(String(at('12:04')));
+      expect(await record([click('ann', at('12:04')), click('ann', at('12:04:00.001'))])).toEqual([
+        'erased',
+        'recorded',
+      ]);
+    });
+
     test('is an earlier erasure’s, if that was later', async () => {
       await erase('ann', { now: NOW + 5000 });
       expect(await erase('ann')).toEqual([String(NOW + 5000), 0, 0]);
@@ -98,7 +129,7 @@ overEachRedis((server) => {
       const newest = at('12:03');
       await record([view('ann', newest)]);
       await lose();
-      expect(await erase('ann')).toEqual([String(newest), 2, 0]);
+      expect(await erase('ann')).toEqual([String(newest), 2, 1]);
     });
   });
 
@@ -136,7 +167,7 @@ overEachRedis((server) => {
     await record(all.map((id) => view(id, at('10:00'))));
     const before = await snapshot(server.redis);
     await record([view(userId, at('10:00'))]);
-    expect(await erase(userId)).toEqual([String(NOW), 3, 0]);
+    expect(await erase(userId)).toEqual([String(NOW), 3, 1]);
     await server.redis.del(keys.erased(userId));
     expect(await snapshot(server.redis)).toEqual(before);
     expect(await profiles([userId, all[0]!])).toEqual([

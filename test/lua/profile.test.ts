@@ -174,12 +174,13 @@ overEachRedis((server) => {
     },
   );
 
-  test('keys outside the window, and visits, are not looked at', async () => {
+  test('keys outside the window, visits, other events and logins are not looked at', async () => {
     await record([view('ann', at('10:00'))]);
     const unread = keys
       .ofUser('ann', NOW)
-      .filter((key) => key.endsWith(':visits') || !WINDOW.some((date) => key.includes(date)));
-    expect(unread).toHaveLength(11 + 2 * 4);
+      .filter((key) => /:(visits|events)$/.test(key) || !WINDOW.some((date) => key.includes(date)));
+    const [days, months] = [keys.storedDays(NOW).length, keys.storedMonths(NOW).length];
+    expect(unread).toHaveLength(4 * (days - 7) + 2 * 7 + months);
     await server.redis.del(...unread);
     for (const key of [...unread, keys.erased('ann')]) await server.redis.rpush(key, 'x');
     expect(await profile('ann')).toEqual([1, 0, 1, 'Home']);

@@ -42,6 +42,14 @@ export interface Api {
   post(body: string | Buffer, headers?: OutgoingHttpHeaders): Promise<Reply>;
   /** Records a view, by default one of ann's of Home, now. Returns what became of it; anything but a 202 throws. */
   view(fields?: ViewFields): Promise<unknown>;
+  /** The same of an event of a site, by default a click of ann's in the shop, now. */
+  event(fields?: EventFields): Promise<unknown>;
+  /** The same of a login, by default ann's, now. */
+  login(userId?: string, time?: string): Promise<unknown>;
+  /** The body of a 200; anything else throws. */
+  read(path: string, query?: Record<string, string>): Promise<unknown>;
+  /** How many saw a page, or a site's. */
+  visitors(query: Record<string, string>): Promise<number>;
   profile(userId: string): Promise<Profile>;
   days(userId: string): Promise<ProfileDay[]>;
   erase(userId: string): Promise<Receipt>;
@@ -49,6 +57,10 @@ export interface Api {
 
 export type ViewFields = Partial<
   Record<'user_id' | 'name' | 'timestamp' | 'url' | 'event_id' | 'site_id', unknown>
+>;
+
+export type EventFields = Partial<
+  Record<'user_id' | 'site_id' | 'event_type' | 'path' | 'timestamp' | 'event_id', unknown>
 >;
 
 export const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -98,6 +110,15 @@ export async function startApi(
     if (reply.status !== status) throw new Error(`${reply.status} instead of ${status}: ${reply.text}`);
     return reply.body;
   };
+  const record = async (path: string, event: object) => {
+    const body = JSON.stringify(event);
+    const reply = await ok({ method: 'POST', path, headers: JSON_TYPE, body }, 202);
+    return (reply as { status: string }).status;
+  };
+  const read = (path: string, query?: Record<string, string>) =>
+    ok({ path: query ? `${path}?${new URLSearchParams(query)}` : path });
+  const event = () => ({ site_id: 'shop', event_type: 'click', path: '/', user_id: 'ann', timestamp: now() });
+  const now = () => iso(clock());
   return {
     server,
     port,
@@ -106,10 +127,13 @@ export async function startApi(
     log,
     send,
     post,
-    async view(fields = {}) {
-      const body = JSON.stringify({ user_id: 'ann', name: 'Home', timestamp: iso(clock()), ...fields });
-      const reply = await ok({ method: 'POST', path: '/v1/page', headers: JSON_TYPE, body }, 202);
-      return (reply as { status: string }).status;
+    view: (fields = {}) => record('/v1/page', { user_id: 'ann', name: 'Home', timestamp: now(), ...fields }),
+    event: (fields = {}) => record('/v1/event', { ...event(), ...fields }),
+    login: (user_id = 'ann', time = now()) => record('/v1/user/login', { user_id, login_time: time }),
+    read,
+    async visitors(query) {
+      const body = (await read('/v1/page/visitors', query)) as { distinct_visitors: number };
+      return body.distinct_visitors;
     },
     profile: async (userId) => (await ok({ path: userPath(userId) })) as Profile,
     days: async (userId) => (await ok({ path: `${userPath(userId)}/days` })) as ProfileDay[],

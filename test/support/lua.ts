@@ -1,9 +1,9 @@
 // The scripts by their contracts: what goes in, what comes out, which keys a call touches.
 
-import { identityOf, type PageView } from '../../src/events/pageView.ts';
-import { createKeys, encodeId, type Keys, MARK_TTL } from '../../src/redis/keys.ts';
-import { assemble, type FootfallRedis } from '../../src/redis/scripts.ts';
-import { DAY, dateOf, datesBetween, dayOf, MINUTE, WINDOW_DAYS } from '../../src/time.ts';
+import { type Event, identityOf, type Login, type PageView, type SiteEvent } from '../../src/events/event.ts';
+import { createKeys, encodeId, type Keys, markDays, thing } from '../../src/redis/keys.ts';
+import { assemble, type FootfallRedis, type RecordOutcome } from '../../src/redis/scripts.ts';
+import { DAY, dateOf, datesBetween, dayOf, MINUTE, monthEnd, WINDOW_DAYS } from '../../src/time.ts';
 import { snapshot, startRedis, type TestRedis, useRedis } from './redis.ts';
 import { NOON } from './service.ts';
 
@@ -11,6 +11,12 @@ export const NOW = Date.parse(NOON);
 export const TODAY = dayOf(NOW);
 export const GAP = 30 * MINUTE;
 export const MARGIN = 500; // what may pass, in ms, between a script's PEXPIRE and a test's PTTL
+
+/** How long things are kept unless a test says otherwise, days. */
+export const SITE_DAYS = 35;
+export const LATE_DAYS = 35;
+export const UNIQUES_DAYS = 400;
+export const MARK_TTL = markDays(LATE_DAYS) * DAY;
 
 export type Server = ReturnType<typeof useRedis>;
 
@@ -50,21 +56,36 @@ export function overEachRedis(suite: (server: Server, cluster: boolean) => void)
 export const at = (time: string, days = 0): number => Date.parse(`${dateOf(TODAY + days)}T${time}Z`);
 
 export const view = (userId: string, when: number, more: Partial<PageView> = {}): PageView => ({
+  kind: 'view',
   userId,
   at: when,
   name: 'Home',
   ...more,
 });
 
+/** An event of a site that is no page view, by default a click on its front page. */
+export const click = (userId: string, when: number, more: Partial<SiteEvent> = {}): SiteEvent => ({
+  kind: 'event',
+  userId,
+  at: when,
+  siteId: 'shop',
+  type: 'click',
+  path: '/',
+  ...more,
+});
+
+export const login = (userId: string, when: number): Login => ({ kind: 'login', userId, at: when });
+
 export interface Settings {
   now?: number;
   gap?: number;
   maxViews?: number;
   maxPages?: number;
+  maxPaths?: number;
 }
 
 export interface Call {
-  script: 'record' | 'profile' | 'days' | 'erase';
+  script: 'record' | 'profile' | 'days' | 'visitors' | 'erase';
   keys: string[];
   args: string[];
 }
@@ -74,17 +95,15 @@ export function callsOver(keys: Keys) {
   const shardOf = (userId: string) => [keys.shard(keys.shardOf(userId))];
   const window = (now: number) => datesBetween(dayOf(now) - WINDOW_DAYS + 1, dayOf(now));
   return {
-    record(views: PageView[], settings: Settings = {}): Call {
-      const { now = NOW, gap = GAP, maxViews = 1000, maxPages = 100 } = settings;
+    record(events: Event[], settings: Settings = {}): Call {
+      const { now = NOW, gap = GAP, maxViews = 1000, maxPages = 100, maxPaths = 100 } = settings;
       const today = dayOf(now);
       const dates = datesBetween(today - WINDOW_DAYS, today + 1);
+      const limits = [gap, maxViews, maxPages, dates, maxPaths, SITE_DAYS, LATE_DAYS, UNIQUES_DAYS];
       return {
         script: 'record',
-        keys: shardOf(views[0]!.userId),
-        args: [
-          ...[today * DAY, now - today * DAY, gap, maxViews, maxPages, dates].map(String),
-          ...views.flatMap((v) => [encodeId(v.userId), String(v.at), identityOf(v), v.name]),
-        ],
+        keys: shardOf(events[0]!.userId),
+        args: [...[today * DAY, now - today * DAY, ...limits].map(String), ...events.flatMap(argumentsOf)],
       };
     },
     profile: (userIds: string[], { now = NOW, gap = GAP }: Settings = {}): Call => ({
@@ -97,12 +116,44 @@ export function callsOver(keys: Keys) {
       keys: shardOf(userId),
       args: [String(gap), window(now), encodeId(userId)],
     }),
-    erase: (userId: string, { now = NOW }: Settings = {}): Call => ({
-      script: 'erase',
-      keys: [keys.erased(userId), ...keys.ofUser(userId, now)],
-      args: [now, MARK_TTL, ...keys.storedDays(now).map((day) => day * DAY)].map(String),
+    visitors: (shard: number, thing: string, days = WINDOW_DAYS, now = NOW): Call => ({
+      script: 'visitors',
+      keys: [keys.shard(shard)],
+      args: [datesBetween(dayOf(now) - days + 1, dayOf(now)), thing],
     }),
+    erase(userId: string, { now = NOW }: Settings = {}): Call {
+      const days = keys.storedDays(now);
+      const first = days[0]!;
+      const window = 1 + days.indexOf(dayOf(now) - WINDOW_DAYS + 1);
+      const dates = datesBetween(first, days.at(-1)!);
+      const months = keys.storedMonths(now).join(' ');
+      return {
+        script: 'erase',
+        keys: shardOf(userId),
+        args: [now, MARK_TTL, encodeId(userId), first * DAY, dates, window, months].map(String),
+      };
+    },
   };
+}
+
+/** An event's arguments, by the contract on top of `record.lua`. */
+function argumentsOf(event: Event): string[] {
+  const common = [encodeId(event.userId), String(event.at)];
+  if (event.kind === 'login') {
+    const day = dayOf(event.at);
+    return ['login', ...common, dateOf(day), String(monthEnd(day) * DAY)];
+  }
+  const identified = [...common, identityOf(event)];
+  if (event.kind === 'event') return ['event', ...identified, encodeId(event.siteId), event.type];
+  const { name, url, siteId, path = url ?? name } = event;
+  if (url === undefined && siteId === undefined) return ['view', ...identified, name];
+  const things = [
+    ...(url === undefined ? [] : [thing({ url }, undefined)]),
+    ...(url === undefined || siteId === undefined ? [] : [thing({ url }, siteId)]),
+    ...(siteId === undefined ? [] : [thing({ name }, siteId), thing(undefined, siteId)]),
+  ];
+  const site = siteId === undefined ? '' : encodeId(siteId);
+  return ['visit', ...identified, name, site, path, String(things.length), ...things];
 }
 
 /** The scripts over a server of `useRedis`, with one shard unless told otherwise. */
@@ -113,16 +164,24 @@ export function scriptsOn(server: Server, shards = 1) {
   return {
     keys,
     calls,
-    record: (views: PageView[], settings?: Settings) =>
-      server.redis.ffRecord(...shardAndArgs(calls.record(views, settings))),
+    /** What became of each event. */
+    async record(events: Event[], settings?: Settings): Promise<RecordOutcome[]> {
+      const reply = await server.redis.ffRecord(...shardAndArgs(calls.record(events, settings)));
+      return reply.slice(0, events.length) as RecordOutcome[];
+    },
+    /** How often a page, a url or site, a path, a type had no room for a name of its own. */
+    async folded(events: Event[], settings?: Settings): Promise<number[]> {
+      const reply = await server.redis.ffRecord(...shardAndArgs(calls.record(events, settings)));
+      return reply.slice(events.length) as number[];
+    },
     profiles: (userIds: string[], settings?: Settings) =>
       server.redis.ffProfile(...shardAndArgs(calls.profile(userIds, settings))),
     days: (userId: string, settings?: Settings) =>
       server.redis.ffDays(...shardAndArgs(calls.days(userId, settings))),
-    erase(userId: string, settings?: Settings) {
-      const call = calls.erase(userId, settings);
-      return server.redis.ffErase(call.keys.length, [...call.keys, ...call.args]);
-    },
+    visitors: (thing: string, days?: number, now?: number) =>
+      server.redis.ffVisitors(...shardAndArgs(calls.visitors(0, thing, days, now))),
+    erase: (userId: string, settings?: Settings) =>
+      server.redis.ffErase(...shardAndArgs(calls.erase(userId, settings))),
   };
 }
 

@@ -1,25 +1,39 @@
-// The service as it would be written if nothing had to be fast: all accepted views in a list, everything worked out
+// The service as it would be written if nothing had to be fast: all accepted events in a list, everything worked out
 // again from it at every question. It shares no code with the service, so that both are unlikely to be wrong alike.
 
-import type { PageView } from '../../src/events/pageView.ts';
+import type { Event, PageView, SiteEvent } from '../../src/events/event.ts';
 import type { Profile, ProfileDay } from '../../src/profiles/profiles.ts';
 import type { Outcome } from '../../src/redis/recorder.ts';
+import type { SiteReport } from '../../src/sites/sites.ts';
+import { type Asked, type Counted, correctionsOf, createCounts, dateOf, daysAfter } from './modelOfCounts.ts';
 
 export interface ModelSettings {
   sessionGapSeconds: number;
   timeSpentUnit: 'minutes' | 'seconds';
   maxViewsPerUserDay: number;
   maxPagesPerUserDay: number;
+  lateLoginDays?: number;
 }
 
 export interface Model {
-  record(view: PageView, now: number): Outcome;
-  /** When the user counts as erased. */
-  erase(userId: string, now: number): string;
+  record(event: Event, now: number): Outcome;
+  /** `isNamed` is asked whether the user still has keys of a day or month that is about to go, by user some hours sooner. */
+  erase(userId: string, now: number, isNamed?: (date: string) => boolean): Erasure;
   profile(userId: string, now: number): Profile;
   days(userId: string, now: number): ProfileDay[];
   /** The views of each page on a date, under the names that they count under. */
   pages(userId: string, date: string): Record<string, number>;
+  /** Users who saw a page on one of the last days. */
+  visitors(of: Asked, days: number, now: number): number;
+  /** Users who logged in on a date, or in a month. */
+  logins(dateOrMonth: string): number;
+  /** An estimate is the figure that it should come near to. */
+  report(siteId: string, from: string, to: string, now: number): SiteReport;
+}
+
+export interface Erasure {
+  erased_at: string;
+  counts_corrected: number;
 }
 
 interface Accepted extends PageView {
@@ -27,15 +41,10 @@ interface Accepted extends PageView {
 }
 
 const OTHER = '(other)';
+const DAY = 86_400_000;
 
-const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 const midnightOf = (date: string) => Date.parse(`${date}T00:00:00Z`);
-
-function daysAfter(date: string, days: number): string {
-  const moved = new Date(`${date}T00:00:00Z`);
-  moved.setUTCDate(moved.getUTCDate() + days);
-  return moved.toISOString().slice(0, 10);
-}
+const monthAfter = (date: string) => `${daysAfter(`${date.slice(0, 7)}-01`, 31).slice(0, 7)}-01`;
 
 const windowOf = (now: number) => [-6, -5, -4, -3, -2, -1, 0].map((days) => daysAfter(dateOf(now), days));
 
@@ -43,38 +52,59 @@ const windowOf = (now: number) => [-6, -5, -4, -3, -2, -1, 0].map((days) => days
 export function createModel(settings: ModelSettings, note: (what: string) => void = () => undefined): Model {
   const gap = settings.sessionGapSeconds * 1000;
   const unit = settings.timeSpentUnit === 'minutes' ? 60_000 : 1000;
-  const accepted = new Map<string, Accepted[]>(); // by user, in order of arrival
-  const erasures = new Map<string, number>();
+  const lateDays = settings.lateLoginDays ?? 35;
+  /** All that was ever accepted, in order of arrival. */
+  const log: Counted[] = [];
+  const erasures = new Map<string, { at: number; until: number }>();
+  const counts = createCounts(log, note);
 
-  const viewsOf = (userId: string) => accepted.get(userId) ?? [];
+  /** What the user's own keys would still tell, were they kept for ever. */
+  const of = (userId: string) => log.filter((one) => one.event.userId === userId && !one.isErased);
 
-  function record(view: PageView, now: number): Outcome {
-    const outcome = judge(view, now);
+  const views = new Map<string, Accepted[]>(); // of `of`, for it is asked most
+  const viewsOf = (userId: string) => views.get(userId) ?? [];
+
+  function record(event: Event, now: number): Outcome {
+    const outcome = judge(event, now);
     note(outcome);
     if (outcome === 'recorded') {
-      const views = viewsOf(view.userId);
-      if (views.some(({ at }) => at > view.at)) note('late arrival');
-      if (dateOf(view.at) > dateOf(now)) note('view on tomorrow');
-      if (view.eventId !== undefined && views.some(({ eventId }) => eventId === view.eventId)) {
-        note('same event_id, too many days apart');
-      }
-      accepted.set(view.userId, [...views, { ...view, date: dateOf(view.at) }]);
+      if (dateOf(event.at) > dateOf(now)) note(`${event.kind} on tomorrow`);
+      log.push({ event, date: dateOf(event.at), isErased: false, isSubtracted: false });
+      if (event.kind === 'view') acceptView(event);
     }
     return outcome;
   }
 
-  function judge(view: PageView, now: number): Outcome {
-    const date = dateOf(view.at);
-    const oldest = windowOf(now)[0]!;
-    const erasedAt = erasures.get(view.userId);
-    if (erasedAt !== undefined && view.at <= erasedAt) {
+  function acceptView(view: PageView): void {
+    const before = viewsOf(view.userId);
+    if (before.some(({ at }) => at > view.at)) note('late arrival');
+    if (view.eventId !== undefined && before.some(({ eventId }) => eventId === view.eventId)) {
+      note('same event_id, too many days apart');
+    }
+    views.set(view.userId, [...before, { ...view, date: dateOf(view.at) }]);
+  }
+
+  function judge(event: Event, now: number): Outcome {
+    const date = dateOf(event.at);
+    const oldest = event.kind === 'login' ? daysAfter(dateOf(now), -lateDays) : windowOf(now)[0]!;
+    const erasure = erasures.get(event.userId);
+    if (erasure && now < erasure.until && event.at <= erasure.at) {
       if (date < oldest) note('erased although expired');
-      if (view.at === erasedAt)
+      if (event.at === erasure.at)
         note(date < oldest ? 'erased to the ms although expired' : 'erased to the ms');
       return 'erased';
     }
     if (date < oldest) return 'expired';
+    if (event.kind === 'login') return judgeLogin(event.userId, date);
+    return event.kind === 'view' ? judgeView(event, date, oldest) : judgeOther(event, date);
+  }
 
+  function judgeLogin(userId: string, date: string): Outcome {
+    const isKnown = of(userId).some((one) => one.event.kind === 'login' && one.date === date);
+    return isKnown ? 'duplicate' : 'recorded';
+  }
+
+  function judgeView(view: PageView, date: string, oldest: string): Outcome {
     const views = viewsOf(view.userId);
     const sameDay = views.filter((one) => one.date === date);
     const full = sameDay.length >= settings.maxViewsPerUserDay;
@@ -87,18 +117,42 @@ export function createModel(settings: ModelSettings, note: (what: string) => voi
       if (before.date < oldest) note('duplicate of the day before the window');
       return 'duplicate';
     }
-    if (erasedAt !== undefined && sameDay.length > 0) note('day goes on after an erasure');
+    if (erasures.has(view.userId) && sameDay.length > 0) note('day goes on after an erasure');
     return full ? 'capped' : 'recorded';
   }
 
-  function erase(userId: string, now: number): string {
-    const times = viewsOf(userId).map(({ at }) => at);
-    const erasedAt = Math.max(now, ...times, erasures.get(userId) ?? now);
+  function judgeOther(event: SiteEvent, date: string): Outcome {
+    const others = of(event.userId).flatMap((one) => (one.event.kind === 'event' ? [one.event] : []));
+    const sameDay = others.filter(({ at }) => dateOf(at) === date);
+    if (others.some((one) => isSameOther(one, event))) return 'duplicate';
+    return sameDay.length >= settings.maxViewsPerUserDay ? 'capped' : 'recorded';
+  }
+
+  function erase(userId: string, now: number, isNamed: (date: string) => boolean = () => false): Erasure {
+    const seen = of(userId).filter(({ event }) => event.kind !== 'login');
+    const before = erasures.get(userId);
+    const until = before && now < before.until ? before.at : now;
+    const erasedAt = Math.max(now, ...seen.map(({ event }) => event.at), until);
     if (erasedAt > now) note('erased ahead of the clock');
-    accepted.delete(userId);
-    erasures.set(userId, erasedAt);
+    const known = of(userId);
+    for (const one of known) {
+      one.isErased = true;
+      one.isSubtracted = isStillNamed(one, now, isNamed);
+      if (!one.isSubtracted) note('erased when nothing named the day any more');
+    }
+    views.delete(userId);
+    erasures.set(userId, { at: erasedAt, until: now + (Math.max(lateDays, 7) + 2) * DAY });
     note('erasure');
-    return new Date(erasedAt).toISOString();
+    const corrected = correctionsOf(known.filter(({ isSubtracted }) => isSubtracted));
+    return { erased_at: new Date(erasedAt).toISOString(), counts_corrected: corrected };
+  }
+
+  /** A day's keys go in the last six hours of its eighth day, a month's when no login of it is accepted any more. */
+  function isStillNamed({ event, date }: Counted, now: number, isNamed: (date: string) => boolean): boolean {
+    const isLogin = event.kind === 'login';
+    const gone = isLogin ? midnightOf(monthAfter(date)) + (lateDays + 1) * DAY : midnightOf(date) + 8 * DAY;
+    if (now >= gone) return false;
+    return now < gone - DAY / 4 || isNamed(isLogin ? date.slice(0, 7) : date);
   }
 
   /** The steps that count, earliest first, each as [from, to]. */
@@ -189,7 +243,7 @@ export function createModel(settings: ModelSettings, note: (what: string) => voi
     return Object.fromEntries(countsOf(ofDay).map(({ name, views }) => [name, views]));
   }
 
-  return { record, erase, profile, days, pages };
+  return { record, erase, profile, days, pages, ...counts };
 }
 
 /** Whether a view that was accepted and one that arrives are the same. */
@@ -201,4 +255,14 @@ function isSame(before: Accepted, view: PageView): boolean {
   return (
     before.eventId === view.eventId && [daysAfter(date, -1), date, daysAfter(date, 1)].includes(before.date)
   );
+}
+
+/** The same of events that are no page views. */
+function isSameOther(before: SiteEvent, event: SiteEvent): boolean {
+  const what = ({ siteId, type, path }: SiteEvent) => JSON.stringify([siteId, type, path]);
+  if (event.eventId === undefined) {
+    return before.eventId === undefined && before.at === event.at && what(before) === what(event);
+  }
+  const days = Math.abs(midnightOf(dateOf(before.at)) - midnightOf(dateOf(event.at))) / DAY;
+  return before.eventId === event.eventId && days <= 1;
 }

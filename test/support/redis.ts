@@ -105,9 +105,15 @@ export function useRedis(options?: TestRedisOptions): { redis: FootfallRedis; ur
   };
 }
 
-/** Everything in Redis, as DUMP sees it: two snapshots are equal if and only if nothing changed but TTLs. */
+/** Everything in Redis: two snapshots are equal if and only if nothing changed but TTLs. */
 export async function snapshot(redis: FootfallRedis): Promise<Map<string, string>> {
   const keys = (await redis.keys('*')).sort();
-  const dumps = await Promise.all(keys.map((key) => redis.dumpBuffer(key)));
-  return new Map(keys.map((key, i) => [key, dumps[i]!.toString('base64')]));
+  const contents = await Promise.all(keys.map((key) => contentOf(redis, key)));
+  return new Map(keys.map((key, i) => [key, contents[i]!]));
+}
+
+/** As DUMP sees it, but for hashes: their fields have no order. */
+async function contentOf(redis: FootfallRedis, key: string): Promise<string> {
+  if ((await redis.type(key)) !== 'hash') return (await redis.dumpBuffer(key)).toString('base64');
+  return JSON.stringify(Object.entries(await redis.hgetall(key)).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

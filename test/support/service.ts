@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { createProtection } from '../../src/protection.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 import { createServices } from '../../src/services.ts';
 
@@ -31,13 +32,21 @@ export function fakeClock(start: string | number = NOON): FakeClock {
 export function service(redis: FootfallRedis, config: Partial<Config> = {}, clock = fakeClock()) {
   const settings = { ...readConfig({}), ...config };
   const metrics = createMetrics();
-  const services = createServices(redis, settings, clock, metrics);
+  const protection = createProtection({
+    config: settings,
+    metrics,
+    redisIsAway: () => redis.status !== 'ready',
+    isShared: false,
+  });
+  const door = { ...protection.limits, isFull: () => false };
+  const services = createServices(redis, settings, clock, metrics, door);
   const app = createApp({
     ...services,
+    ...protection,
     clock,
     metrics,
     log: pino({ level: 'silent' }),
     unreadyBecause: () => undefined,
   });
-  return { ...services, app, clock, redis, settings, metrics };
+  return { ...services, ...protection, app, clock, redis, settings, metrics };
 }

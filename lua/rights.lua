@@ -1,0 +1,33 @@
+#!lua flags=no-writes
+-- What the Redis user may not do. Asked before any work: a script that is refused a command in its middle has written half.
+--
+-- KEYS[1]  ff:{0}   what every key of the shard begins with
+-- ARGV              commands
+--
+-- Returns those of the commands that this user may not run.
+
+local MOST = 4 -- words after the command
+
+-- Newer servers want as many words as the command takes, older ones take any number. From many to few: with too few for
+-- where it looks for keys, an unpatched server reads past their end.
+local function may(command)
+  for words = MOST, 1, -1 do
+    local call = { command }
+    for i = 1, words do
+      call[i + 1] = KEYS[1]
+    end
+    local sound, allowed = pcall(redis.acl_check_cmd, unpack(call))
+    if sound then
+      return allowed
+    end
+  end
+  return false
+end
+
+local refused = {}
+for i = 1, #ARGV do
+  if not may(ARGV[i]) then
+    refused[#refused + 1] = ARGV[i]
+  end
+end
+return refused

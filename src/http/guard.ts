@@ -1,0 +1,63 @@
+// What stands before a call: is there room, may this key do it, has this client sent too much. In this order, and all of
+// it before a body is read.
+
+import type { Request, RequestHandler } from 'express';
+import type { Client } from './clients.ts';
+import { type Keyring, may, type Right, type Shown } from './keys.ts';
+import type { Limits } from './limits.ts';
+import type { Overload, Urgency } from './overload.ts';
+import { Problem } from './problem.ts';
+import { openToBrowsers } from './respond.ts';
+
+export interface Caller {
+  client: Client;
+  shown: Shown;
+}
+
+const CALLER = Symbol('caller');
+type Called = Request & { [CALLER]?: Caller };
+
+export interface GuardOptions {
+  keyring: Keyring;
+  limits: Limits;
+  overload: Overload;
+  clientOf(req: Request): Client;
+}
+
+/** For each right what a route that needs it begins with. */
+export type Guard = Record<Right, RequestHandler>;
+
+export function createGuard({ keyring, limits, overload, clientOf }: GuardOptions): Guard {
+  const guard =
+    (right: Right, urgency?: Urgency): RequestHandler =>
+    (req, res, next) => {
+      if (right === 'write') openToBrowsers(res);
+      const refusal = urgency && overload.refusal(urgency);
+      if (refusal) {
+        next(refusal);
+        return;
+      }
+      const shown = keyring.check(req, right);
+      const client = clientOf(req);
+      limits.spend(client, shown.id, 1);
+      (req as Called)[CALLER] = { client, shown };
+      next();
+    };
+  return {
+    write: guard('write', 'write'),
+    read: guard('read', 'read'),
+    admin: guard('admin', 'erase'),
+    metrics: guard('metrics'),
+  };
+}
+
+export function callerOf(req: Request): Caller {
+  return (req as Called)[CALLER]!;
+}
+
+/** For what a caller asks beside what the route needs. */
+export function mustBeAllowed(req: Request, right: Right): void {
+  if (!may(callerOf(req).shown, right)) {
+    throw new Problem('forbidden', `It needs a key that may ${right}, too.`);
+  }
+}

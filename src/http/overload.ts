@@ -1,0 +1,61 @@
+// Refusing early what would only wait: before a body is read, in microseconds.
+
+import { Overloaded, Unavailable } from '../redis/errors.ts';
+import { SECOND } from '../time.ts';
+import { bodiesToCome } from './body.ts';
+
+/** What goes first where there is too much: erasures before reads before writes. */
+export type Urgency = 'write' | 'read' | 'erase';
+
+export interface Overload {
+  begin(): void;
+  end(): void;
+  /** Why a request is not taken now, if so. */
+  refusal(urgency: Urgency): Error | undefined;
+  underWay(): number;
+  stop(): void;
+}
+
+export interface OverloadOptions {
+  maxRequests: number;
+  /** Whether Redis can be asked anything. */
+  redisIsAway(): boolean;
+}
+
+/** How much more room each has than writes. */
+const ROOM = { write: 1, read: 1.25, erase: 1.5 };
+/** How late the event loop may be, ms. */
+const LATE = { write: 200, read: 400, erase: Number.POSITIVE_INFINITY };
+const TICK = SECOND / 20;
+
+export function createOverload({ maxRequests, redisIsAway }: OverloadOptions): Overload {
+  let requests = 0;
+  let lateness = 0; // of the last two ticks the smaller: one long pause is no overload
+  let before = 0;
+  let expected = performance.now() + TICK;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const late = now - expected;
+    lateness = Math.min(late, before);
+    before = late;
+    expected = now + TICK;
+  }, TICK).unref();
+
+  return {
+    begin: () => {
+      requests++;
+    },
+    end: () => {
+      requests--;
+    },
+    refusal(urgency) {
+      if (redisIsAway()) return new Unavailable('Redis is away');
+      const beingDone = requests - bodiesToCome();
+      if (beingDone > maxRequests * ROOM[urgency]) return new Overloaded('Too many requests are under way');
+      if (lateness > LATE[urgency]) return new Overloaded('This process is behind');
+      return undefined;
+    },
+    underWay: () => requests,
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,130 @@
+// How a site did: views, unique users, types of events, top paths.
+
+import type { Visitors } from '../audiences/visitors.ts';
+import { onEveryShard, sumOverShards } from '../redis/everyShard.ts';
+import { type Keys, thing } from '../redis/keys.ts';
+import type { FootfallRedis } from '../redis/scripts.ts';
+import { type Clock, dateOf, dayOf, WINDOW_DAYS } from '../time.ts';
+
+export interface SiteDay {
+  date: string;
+  views: number;
+  unique_users: number;
+}
+
+export interface SiteReport {
+  site_id: string;
+  from: string;
+  to: string;
+  views: number;
+  unique_users: number;
+  /** Whether unique_users is; a day's are always. */
+  exact: boolean;
+  events_by_type: Record<string, number>;
+  top_paths: { path: string; views: number }[];
+  days: SiteDay[];
+}
+
+export interface Sites {
+  today(): number;
+  /** The oldest day that is kept. */
+  oldest(): number;
+  report(siteId: string, from: number, to: number): Promise<SiteReport>;
+}
+
+export interface SitesOptions {
+  redis: FootfallRedis;
+  keys: Keys;
+  clock: Clock;
+  visitors: Visitors;
+  retentionDays: number;
+}
+
+const TOP_PATHS = 10;
+const PATHS_A_STEP = 1000; // so long neither Redis nor this process does anything else
+const OTHER = '(other)';
+
+export function createSites({ redis, keys, clock, visitors, retentionDays }: SitesOptions): Sites {
+  const today = () => dayOf(clock());
+
+  async function report(siteId: string, from: number, to: number): Promise<SiteReport> {
+    const now = today();
+    const days: SiteDay[] = [];
+    const types = new Map<string, number>();
+    const paths = new Map<string, number>();
+    for (let day = from; day <= to; day++) {
+      const row = { date: dateOf(day), views: 0, unique_users: 0 };
+      days.push(row);
+      if (day > now) continue; // a view of a clock that is ahead shows from its midnight on
+      await onEveryShard(keys, async (shard) => {
+        const stats = await redis.hgetall(keys.site(shard, siteId, day, 'stats'));
+        row.views += Number(stats['type:page_view'] ?? 0);
+        row.unique_users += Number(stats.users ?? 0);
+        for (const [field, count] of Object.entries(stats)) {
+          if (field.startsWith('type:')) add(types, field.slice('type:'.length), Number(count));
+        }
+        if (stats['type:page_view'] === undefined) return;
+        const views = await readPaths(keys.site(shard, siteId, day, 'pages'));
+        for (const [path, count] of views) add(paths, path, count);
+      });
+    }
+    const uniqueUsers = await usersOver(siteId, days, { from, to: Math.min(to, now), now });
+    return {
+      site_id: siteId,
+      from: dateOf(from),
+      to: dateOf(to),
+      views: days.reduce((sum, { views }) => sum + views, 0),
+      ...uniqueUsers,
+      events_by_type: Object.fromEntries([...types].sort(byCount)),
+      top_paths: topOf(paths),
+      days,
+    };
+  }
+
+  /** In steps; a path that is met twice, since Redis moved its table meanwhile, counts once. */
+  async function readPaths(key: string): Promise<Map<string, number>> {
+    const views = new Map<string, number>();
+    let cursor = '0';
+    do {
+      const [next, flat] = await redis.zscan(key, cursor, 'COUNT', PATHS_A_STEP);
+      for (let i = 0; i < flat.length; i += 2) views.set(flat[i]!, Number(flat[i + 1]));
+      cursor = next;
+    } while (cursor !== '0');
+    return views;
+  }
+
+  async function usersOver(
+    siteId: string,
+    days: SiteDay[],
+    { from, to, now }: { from: number; to: number; now: number },
+  ): Promise<{ unique_users: number; exact: boolean }> {
+    const busy = days.filter(({ unique_users }) => unique_users > 0);
+    if (busy.length <= 1) return { unique_users: busy[0]?.unique_users ?? 0, exact: true };
+    if (now - from < WINDOW_DAYS) {
+      return { unique_users: await visitors.between(thing(undefined, siteId), from, to), exact: true };
+    }
+    // Users' own keys do not reach so far back. Each user is in one shard, so the shards' estimates add up.
+    const length = to - from + 1;
+    const estimate = await sumOverShards(keys, (shard) =>
+      redis.pfcount(Array.from({ length }, (_, i) => keys.site(shard, siteId, from + i, 'hll'))),
+    );
+    return { unique_users: estimate, exact: false };
+  }
+
+  return { today, oldest: () => today() - retentionDays + 1, report };
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
+}
+
+/** The highest first; a tie goes to the name that sorts first, byte by byte. */
+function byCount([a, countOfA]: [string, number], [b, countOfB]: [string, number]): number {
+  return countOfB - countOfA || Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function topOf(paths: Map<string, number>) {
+  const named = [...paths].filter(([path]) => path !== OTHER);
+  const top = named.sort(byCount).slice(0, TOP_PATHS);
+  return top.map(([path, views]) => ({ path, views }));
+}

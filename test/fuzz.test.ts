@@ -1,0 +1,10 @@
+// A short run of the fuzz; `npm run test:faults` has the long one.
+
+import { fuzzRun } from './support/fuzzRun.ts';
+import { useProcesses } from './support/process.ts';
+
+const processes = useProcesses();
+
+test('whatever is sent is answered, and leaves nothing behind', async () => {
+  await fuzzRun(processes, { count: 1500 });
+});

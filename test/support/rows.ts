@@ -1,0 +1,41 @@
+// What a fault test measured, for people: printed, and kept for docs/faults.md if `npm run test:faults` runs it.
+
+import { appendFileSync } from 'node:fs';
+import { quietMoment } from './machine.ts';
+
+/** What must hold, each with whether it did. */
+export type Held = Record<string, boolean>;
+
+/**
+ * Reports what was measured of a row of docs/faults.md; several reports of one row stand below each other. `fault` says how
+ * it was made this time: '2 workers'. Fails the test where something did not hold.
+ */
+export function reportRow(row: string, fault: string, held: Held, figure: string): void {
+  const amiss = Object.entries(held).flatMap(([what, did]) => (did ? [] : [what]));
+  const verdict = amiss.length === 0 ? 'holds' : `DOES NOT HOLD: ${amiss.join('; ')}`;
+  process.stdout.write(`row ${row}${fault && `, ${fault}`}: ${figure} (${verdict})\n`);
+  const file = process.env.FAULTS_REPORTS;
+  if (file) appendFileSync(file, `${JSON.stringify({ row, fault, amiss, figure })}\n`);
+  expect(amiss).toEqual([]);
+}
+
+/** `npm run test:faults -- --short`: the same with less load. */
+export const isShort = process.env.FAULTS_SHORT === '1';
+
+/** One of two, by whether the run is short. */
+export const long = <T>(whole: T, short: T): T => (isShort ? short : whole);
+
+/** Measures again, up to three times, while what was measured is not good: other programs run on this machine, too. */
+export async function measured<T>(measure: () => Promise<T>, isGood: (measured: T) => boolean): Promise<T> {
+  for (let left = 2; ; left--) {
+    await quietMoment();
+    const last = await measure();
+    if (left === 0 || isGood(last)) return last;
+  }
+}
+
+/** 1.2 ms, 35 ms, 1,204 ms. */
+export const ms = (value: number) =>
+  `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en')} ms`;
+
+export const count = (value: number) => Math.round(value).toLocaleString('en');
