@@ -442,7 +442,6 @@ describe('on the wire', () => {
       `POST /echo HTTP/1.1\r\n${close}Content-Type: text/plain\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`,
       /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 [\s\S]*abc/,
     ],
-    ['another expectation', `GET /by/1 HTTP/1.1\r\n${close}Expect: tea\r\n\r\n`, /^HTTP\/1\.1 417 /],
     ['HTTP/1.0', 'GET /by/1 HTTP/1.0\r\n\r\n', /^HTTP\/1\.1 200 [\s\S]*Connection: close[\s\S]*found 1$/],
     [
       'an upgrade that nobody takes',
@@ -479,6 +478,12 @@ describe('on the wire', () => {
     expect(withoutDates(await sendBytes(fastPort, bytes))).toBe(
       withoutDates(await sendBytes(stockPort, bytes)),
     );
+  });
+
+  // Node answers a bare 417 by itself, which no middleware sees.
+  test('an expectation that nobody knows is no reason to refuse', async () => {
+    const answer = await sendBytes(fastPort, `GET /by/1 HTTP/1.1\r\n${close}Expect: tea\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*found 1$/);
   });
 
   test('trailers are sent', async () => {

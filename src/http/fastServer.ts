@@ -25,7 +25,7 @@ function bornAs(parent: unknown, prototype: object): Constructor {
 }
 
 export function createFastServer(app: Express, options: ServerOptions = {}): Server {
-  return createServer(
+  const server = createServer(
     {
       ...options,
       IncomingMessage: bornAs(IncomingMessage, app.request) as unknown as typeof IncomingMessage,
@@ -33,4 +33,6 @@ export function createFastServer(app: Express, options: ServerOptions = {}): Ser
     },
     app,
   );
+  // An expectation that nobody knows is no reason to refuse: Node would answer a bare 417, past the app.
+  return server.on('checkExpectation', app);
 }
