@@ -207,7 +207,7 @@ export const settings = {
   ),
   maxRequests: integer(
     'MAX_REQUESTS',
-    2000,
+    10_000,
     [10, 100_000],
     'How many requests may be under way before writes are answered 503; reads have a quarter more room, erasures half.',
   ),
@@ -318,9 +318,9 @@ export const settings = {
   ),
   maxInFlight: integer(
     'MAX_IN_FLIGHT',
-    10_000,
+    20_000,
     [1000, 1_000_000], // a batch must fit
-    'How many events, and how many reads, may wait for Redis at once; further ones are answered 503.',
+    'How many events, and how many reads, may wait for Redis at once; further ones are answered 503, and writes unread from half of it.',
   ),
   shutdownMs: integer(
     'SHUTDOWN_MS',

@@ -23,6 +23,7 @@ export interface ProtectionOptions {
   config: Config;
   metrics: Metrics;
   redisIsAway(): boolean;
+  eventsPileUp(): boolean;
   /** Whether other processes serve the same port. */
   isShared: boolean;
   /** Hears once that a proxy speaks of its clients, and nobody listens. */
@@ -30,10 +31,10 @@ export interface ProtectionOptions {
 }
 
 export function createProtection(options: ProtectionOptions): Protection {
-  const { config, metrics, redisIsAway, isShared, onUnheardProxy } = options;
+  const { config, metrics, redisIsAway, eventsPileUp, isShared, onUnheardProxy } = options;
   const keyring = createKeyring(config);
   const limits = createLimits(config, metrics, isShared);
-  const overload = createOverload({ maxRequests: config.maxRequests, redisIsAway });
+  const overload = createOverload({ maxRequests: config.maxRequests, redisIsAway, eventsPileUp });
   const clientOf = clientsOf(config.trustProxy, config.unlimitedClients);
   let said = config.trustProxy !== 0 || !onUnheardProxy;
   const heedingProxies = (req: Request) => {

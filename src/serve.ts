@@ -45,6 +45,7 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
     config,
     metrics,
     redisIsAway: () => redis.status !== 'ready',
+    eventsPileUp: () => services.recorder.inFlight() >= config.maxInFlight / 2,
     isShared: isWorker,
     onUnheardProxy: () => log.warn(UNHEARD_PROXY),
   });

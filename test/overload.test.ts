@@ -267,7 +267,7 @@ describe('while the event loop is late', () => {
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['performance'] });
     jest.spyOn(performance, 'now').mockImplementation(() => now);
-    overload = createOverload({ maxRequests: 10, redisIsAway: () => false });
+    overload = createOverload({ maxRequests: 10, redisIsAway: () => false, eventsPileUp: () => false });
   });
   afterEach(() => {
     overload.stop();
@@ -319,3 +319,21 @@ test('how many requests are under way is in the metrics, of all workers together
 });
 
 const processes = useProcesses();
+
+test('where events pile up, a write is refused before it is read, and nothing else is', () => {
+  let pilesUp = false;
+  const overload = createOverload({
+    maxRequests: 10,
+    redisIsAway: () => false,
+    eventsPileUp: () => pilesUp,
+  });
+  try {
+    expect(overload.refusal('write')).toBeUndefined();
+    pilesUp = true;
+    expect(overload.refusal('write')).toMatchObject({ name: 'Overloaded' });
+    expect(overload.refusal('read')).toBeUndefined();
+    expect(overload.refusal('erase')).toBeUndefined();
+  } finally {
+    overload.stop();
+  }
+});

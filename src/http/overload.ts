@@ -20,6 +20,8 @@ export interface OverloadOptions {
   maxRequests: number;
   /** Whether Redis can be asked anything. */
   redisIsAway(): boolean;
+  /** Whether so many events wait for Redis that further ones would hardly find room. */
+  eventsPileUp(): boolean;
 }
 
 /** How much more room each has than writes. */
@@ -28,7 +30,7 @@ const ROOM = { write: 1, read: 1.25, erase: 1.5 };
 const LATE = { write: 200, read: 400, erase: Number.POSITIVE_INFINITY };
 const TICK = SECOND / 20;
 
-export function createOverload({ maxRequests, redisIsAway }: OverloadOptions): Overload {
+export function createOverload({ maxRequests, redisIsAway, eventsPileUp }: OverloadOptions): Overload {
   let requests = 0;
   let lateness = 0; // of the last two ticks the smaller: one long pause is no overload
   let before = 0;
@@ -52,6 +54,8 @@ export function createOverload({ maxRequests, redisIsAway }: OverloadOptions): O
       if (redisIsAway()) return new Unavailable('Redis is away');
       const beingDone = requests - bodiesToCome();
       if (beingDone > maxRequests * ROOM[urgency]) return new Overloaded('Too many requests are under way');
+      // A batch that finds no room has cost its reading: better to know before.
+      if (urgency === 'write' && eventsPileUp()) return new Overloaded('Too many events are under way');
       if (lateness > LATE[urgency]) return new Overloaded('This process is behind');
       return undefined;
     },

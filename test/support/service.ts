@@ -36,6 +36,7 @@ export function service(redis: FootfallRedis, config: Partial<Config> = {}, cloc
     config: settings,
     metrics,
     redisIsAway: () => redis.status !== 'ready',
+    eventsPileUp: () => services.recorder.inFlight() >= settings.maxInFlight / 2,
     isShared: false,
   });
   const door = { ...protection.limits, isFull: () => false };
