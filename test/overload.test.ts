@@ -284,20 +284,20 @@ describe('while the event loop is late', () => {
 
   test.each<[late: number[], refused: string[]]>([
     [[0, 0, 0], []],
-    [[150, 150, 150], []],
+    [[350, 350, 350], []],
     [[5000], []], // one long pause is no overload
     [[5000, 10], []],
-    [[250, 250], ['write']],
-    [[5000, 250], ['write']],
+    [[450, 450], ['write']],
+    [[5000, 450], ['write']],
     [
-      [450, 450],
+      [650, 650],
       ['write', 'read'],
     ],
     [
       [60_000, 60_000, 60_000],
       ['write', 'read'],
     ],
-    [[450, 450, 0], []], // over as soon as it is in time again
+    [[650, 650, 0], []], // over as soon as it is in time again
   ])('by %j ms, look by look, these are refused: %j', (late, names) => {
     for (const ms of late) look(ms);
     expect(refused()).toEqual(names);

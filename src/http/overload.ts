@@ -27,7 +27,7 @@ export interface OverloadOptions {
 /** How much more room each has than writes. */
 const ROOM = { write: 1, read: 1.25, erase: 1.5 };
 /** How late the event loop may be, ms. */
-const LATE = { write: 200, read: 400, erase: Number.POSITIVE_INFINITY };
+const LATE = { write: 400, read: 600, erase: Number.POSITIVE_INFINITY };
 const TICK = SECOND / 20;
 
 export function createOverload({ maxRequests, redisIsAway, eventsPileUp }: OverloadOptions): Overload {
