@@ -39,6 +39,7 @@ export function service(redis: FootfallRedis, config: Partial<Config> = {}, cloc
     eventsPileUp: () => services.recorder.inFlight() >= settings.maxInFlight / 2,
     isShared: false,
   });
+  protection.overload.stop(); // its timer would keep all of this for as long as the tests run
   const door = { ...protection.limits, isFull: () => false };
   const services = createServices(redis, settings, clock, metrics, door);
   const app = createApp({
