@@ -14,7 +14,7 @@ const startFlood = useFloods();
 
 const SECONDS = long(60, 20);
 const RECOVERED = 5; // seconds
-const MANY = 6000; // connections: three times MAX_REQUESTS
+const MANY = 6000; // connections, each with one request at a time: fewer than MAX_REQUESTS
 const FROM = Array.from({ length: 100 }, (_, i) => address(10 + i));
 
 type Load = Pick<Job, 'kind'> & Partial<Job>;
