@@ -54,7 +54,8 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
   if (isWorker) shareLimits(limits);
   const memory = watchMemory(redis, config.newUsersMemoryPercent);
   cleanup.push(() => memory.stop());
-  const services = createServices(redis, config, Date.now, metrics, { ...limits, isFull: memory.isTight });
+  const door = { ...limits, isFull: memory.isTight, isScarce: memory.isScarce };
+  const services = createServices(redis, config, Date.now, metrics, door);
   const readiness = watchReadiness({ ...services, redis, log, depends: config });
   cleanup.push(() => readiness.stop());
   metrics.watchProcess();

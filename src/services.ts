@@ -26,6 +26,7 @@ const OPEN_DOOR: Door = {
   of: () => '',
   broughtNewUser: () => undefined,
   isFull: () => false,
+  isScarce: () => false,
 };
 
 export function createServices(

@@ -128,6 +128,15 @@ describe('new users from one client', () => {
     expect(await api.profile('eve')).toEqual(emptyProfile('eve'));
   });
 
+  test('a batch with nobody else is refused as a whole', async () => {
+    const api = await start();
+    await bringUntilRefused(api.send, 'user');
+    const strangers = [page('eve'), { ...page('bad'), name: '' }, page('mal')];
+    const reply = await api.send(json('/v1/pages', strangers));
+    expectProblem(reply, 429, 'too_many_new_users');
+    expect(reply.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  });
+
   test('do not hinder reads and erasures; who was erased is new again', async () => {
     const api = await start();
     await bringUntilRefused(api.send, 'user');
@@ -273,6 +282,59 @@ describe('a Redis that is nearly full', () => {
     await redis.redis.del(BALLAST);
     await until('it takes them in again', async () => {
       return (await send(json('/v1/page', page('eve', now())))).status === 202;
+    });
+  });
+
+  test('then takes in no new names either: those of known users count under (other)', async () => {
+    const service = await processes.start({ REDIS_URL: redis.url, NEW_USERS_MEMORY_PERCENT: '60' });
+    const send = sendTo(service);
+    const view = (name: string, more = {}) =>
+      send(json('/v1/page', { ...page('ann'), ...more, timestamp: now(), name }));
+    const folded = async (kind: string) => {
+      const { text } = await send({ path: '/metrics' });
+      return Number(
+        new RegExp(`^footfall_names_folded_total\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1],
+      );
+    };
+    await view('Home', { url: 'https://shop.example/', site_id: 'shop' });
+    await fill(70);
+    await isClosed(send);
+    await view('Before');
+    expect(await folded('page')).toBe(0);
+
+    await fill(90);
+    let views = 2;
+    await until('names are folded', async () => {
+      expect((await view(`New ${++views}`)).status).toBe(202);
+      return (await folded('page')) > 0;
+    });
+    const sizes = async () => ({
+      names: await redis.redis.zcard((await redis.redis.keys('ff:*:user:ann:*:pages'))[0]!),
+      fields: await redis.redis.hlen((await redis.redis.keys('ff:*:user:ann:*:stats'))[0]!),
+      paths: await redis.redis.zcard((await redis.redis.keys('ff:*:site:shop:*:pages'))[0]!),
+    });
+    const before = await sizes();
+    for (let i = 0; i < 20; i++) {
+      const more = { url: `https://shop.example/${i}`, site_id: 'shop' };
+      expect((await view(`Invented ${i}`, more)).status).toBe(202);
+      views++;
+    }
+    expect(await folded('url_or_site')).toBeGreaterThanOrEqual(20);
+    expect(await folded('path')).toBe(20);
+    const after = await sizes();
+    expect(after).toEqual({ ...before, paths: before.paths + 1 }); // (other)
+    for (let i = 0; i < 50; i++) expect((await view('Home', { event_id: `home${i}` })).status).toBe(202);
+    const { body } = await send({ path: '/v1/user/ann' });
+    expect(body).toMatchObject({
+      number_pages_viewed_in_the_last_7_days: views + 50,
+      most_viewed_page_in_last_7_days: 'Home',
+    });
+
+    await redis.redis.del(BALLAST);
+    await until('it takes names in again', async () => {
+      views++;
+      await view(`Again ${views}`);
+      return (await sizes()).names > after.names;
     });
   });
 

@@ -87,6 +87,9 @@ function parseLine(line: string): unknown {
 /** What fails one event and no other. */
 const ITS_OWN = new Set<ProblemCode>(['damaged', 'too_many_new_users', 'store_full']);
 
+/** What is good later: a batch with nothing but that, or with what is never good beside it, is to be sent again. */
+const LATER = new Set<ProblemCode>(['too_many_requests', 'too_many_new_users', 'store_full']);
+
 interface Rejection {
   index: number;
   code: string;
@@ -101,7 +104,7 @@ class BatchAnswer {
   private readonly next: NextFunction;
   private waiting = 0;
   private open: unknown; // why Redis left an event open
-  private tooMuch: Problem | undefined; // what was only too much at once is good later
+  private later: Problem | undefined; // why an event is not taken now, and may be later
 
   constructor(res: Response, next: NextFunction) {
     this.res = res;
@@ -111,15 +114,16 @@ class BatchAnswer {
   reject(index: number, error: unknown): void {
     const problem = asProblem(error);
     const { code, faults, message } = problem;
-    if (code === 'too_many_requests') this.tooMuch = problem;
+    if (LATER.has(code)) this.later = problem;
     const [fault = { pointer: '', detail: message }] = faults ?? [];
     this.rejected.push({ index, code, detail: fault.detail, pointer: fault.pointer });
   }
 
   nothingGood(): Problem {
-    if (this.tooMuch) return this.tooMuch;
+    if (this.later) return this.later;
     if (this.rejected.length === 0) return new Problem('invalid_body', 'It holds no event');
-    return new Problem('invalid_body', 'None of the events is good', {
+    const unsigned = this.rejected.every(({ code }) => code === 'bad_signature');
+    return new Problem(unsigned ? 'bad_signature' : 'invalid_body', 'None of the events is good', {
       faults: this.rejected.map(({ index, pointer, detail }) => ({ pointer: `/${index}${pointer}`, detail })),
     });
   }
@@ -145,6 +149,8 @@ class BatchAnswer {
     if (--this.waiting > 0) return;
     if (this.open !== undefined) {
       this.next(this.open);
+    } else if (this.later && Object.values(this.counts).every((count) => count === 0)) {
+      this.next(this.later);
     } else {
       this.rejected.sort((a, b) => a.index - b.index);
       sendJson(this.res, 202, { ...this.counts, rejected: this.rejected });

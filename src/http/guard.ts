@@ -1,9 +1,9 @@
-// What stands before a call: is there room, may this key do it, has this client sent too much. In this order, and all of
-// it before a body is read.
+// What stands before a call: is there room, has this client sent too much, may its key do it. In this order, and all of it
+// before a body is read.
 
 import type { Request, RequestHandler } from 'express';
 import type { Client } from './clients.ts';
-import { type Keyring, may, type Right, type Shown } from './keys.ts';
+import { type Keyring, may, needs, type Right, type Shown } from './keys.ts';
 import type { Limits } from './limits.ts';
 import type { Overload, Urgency } from './overload.ts';
 import { Problem } from './problem.ts';
@@ -37,9 +37,10 @@ export function createGuard({ keyring, limits, overload, clientOf }: GuardOption
         next(refusal);
         return;
       }
-      const shown = keyring.check(req, right);
       const client = clientOf(req);
-      limits.spend(client, shown.id, 1);
+      const shown = keyring.shownBy(req);
+      limits.spend(client, shown?.id, 1); // who tries keys pays as well
+      needs(req, shown, right);
       (req as Called)[CALLER] = { client, shown };
       next();
     };

@@ -33,8 +33,8 @@ export interface Shown {
 const OPEN: Shown = { rights: EVERYTHING, id: undefined };
 
 export interface Keyring {
-  /** Throws a problem where the request has no good key, or not one with this right. */
-  check(req: IncomingMessage, right: Right): Shown;
+  /** What a request may do by its keys; undefined where it has no good one. */
+  shownBy(req: IncomingMessage): Shown | undefined;
   replace(settings: KeySettings): void;
 }
 
@@ -44,7 +44,7 @@ export function createKeyring(settings: KeySettings): Keyring {
   // Write keys are public, so nothing is given away by how fast one is found here.
   let known = new Map<string, Shown>();
 
-  function shownBy(text: string): Shown | undefined {
+  function shownByText(text: string): Shown | undefined {
     const before = known.get(text);
     if (before) return before;
     const digest = sha256(text);
@@ -57,18 +57,21 @@ export function createKeyring(settings: KeySettings): Keyring {
   }
 
   return {
-    check(req, right) {
+    shownBy(req) {
       if (keys.length === 0) return OPEN;
-      const shown = together(presented(req).map(shownBy), fromUrl(req, shownBy));
-      if (!shown) throw unauthorized(req);
-      if (!may(shown, right)) throw forbidden(right);
-      return shown;
+      return together(presented(req).map(shownByText), fromUrl(req, shownByText));
     },
     replace(next) {
       keys = keysOf(next);
       known = new Map();
     },
   };
+}
+
+/** Throws a problem where no good key was shown, or none with this right. */
+export function needs(req: IncomingMessage, shown: Shown | undefined, right: Right): asserts shown is Shown {
+  if (!shown) throw unauthorized(req);
+  if (!may(shown, right)) throw forbidden(right);
 }
 
 export function may({ rights }: Shown, right: Right): boolean {

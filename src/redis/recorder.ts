@@ -20,6 +20,8 @@ export interface Door {
   broughtNewUser(client: Client): void;
   /** Whether there is no room for any. */
   isFull(): boolean;
+  /** Whether there is no room for names that their users have not had that day: they count under (other). */
+  isScarce(): boolean;
 }
 
 export interface Limits {
@@ -70,14 +72,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
     async send(shard, events) {
       const now = clock();
       const today = dayOf(now);
+      const isScarce = door.isScarce();
       const args = [
         String(today * DAY),
         String(now - today * DAY),
         gap,
         maxViews,
-        maxPages,
+        isScarce ? '0' : maxPages,
         datesBetween(today - WINDOW_DAYS, today + 1),
-        maxPaths,
+        isScarce ? '0' : maxPaths,
         siteDays,
         lateDays,
         uniquesDays,

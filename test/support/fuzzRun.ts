@@ -13,8 +13,11 @@ const LIMITS = { HEADERS_TIMEOUT_MS: '2000', REQUEST_TIMEOUT_MS: '3000' };
 /** The limit of a whole request, and what the service takes to notice. */
 const DEADLINE = 3000 + 2000;
 
-export async function fuzzRun(processes: Processes, { count }: { count: number }) {
-  const seed = seedOf(process.env.FUZZ_SEED);
+export async function fuzzRun(
+  processes: Processes,
+  { count, seed: given }: { count: number; seed?: string },
+) {
+  const seed = seedOf(process.env.FUZZ_SEED ?? given);
   process.stdout.write(`fuzz: ${count} requests of FUZZ_SEED=${seed}\n`);
   const store = await startRedis();
   processes.atEnd(store.stop);

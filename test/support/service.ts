@@ -40,7 +40,7 @@ export function service(redis: FootfallRedis, config: Partial<Config> = {}, cloc
     isShared: false,
   });
   protection.overload.stop(); // its timer would keep all of this for as long as the tests run
-  const door = { ...protection.limits, isFull: () => false };
+  const door = { ...protection.limits, isFull: () => false, isScarce: () => false };
   const services = createServices(redis, settings, clock, metrics, door);
   const app = createApp({
     ...services,
