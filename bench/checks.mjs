@@ -29,12 +29,14 @@ function by(rows, connections) {
 }
 
 function checkEvents(rows) {
-  const { bare, express, fastify, footfall } = by(rows, MAIN);
+  const { bare, express, fastify, footfall, guarded } = by(rows, MAIN);
   const checks = [
     atMost('event, CPU of Node to (a)', 2.0, footfall.node / bare.node),
     atMost('event, CPU of Node to (b)', 0.25, footfall.node / express.node),
     atMost('event, CPU of Node to (c)', 0.9, footfall.node / fastify.node),
     atMost('event, Node and Redis to (b)', 0.4, both(footfall) / both(express)),
+    atMost('event with keys and limits, CPU of Node to (a)', 2.2, guarded.node / bare.node),
+    atMost('event with keys and limits, CPU of Node to (c)', 0.9, guarded.node / fastify.node),
     atLeast('events/s to (b)', 3, footfall.rate / express.rate),
     atLeast('events/s to (c)', 1, footfall.rate / fastify.rate),
   ];

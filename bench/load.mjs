@@ -9,27 +9,29 @@ import { body, event, userId } from './events.mjs';
 
 const DEADLINE = 120_000;
 
-const head = (line, headers = '') => `${line} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}\r\n`;
+const head = (line, { key }, headers = '') =>
+  `${line} HTTP/1.1\r\nHost: 127.0.0.1\r\n${key ? `X-Api-Key: ${key}\r\n` : ''}${headers}\r\n`;
 
-function post(path, json) {
+function post(path, job, json) {
   const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n`;
-  return head(`POST ${path}`, headers) + json;
+  return head(`POST ${path}`, job, headers) + json;
 }
 
 /** What a kind of request looks like, and how many events or profiles a reply says were had. */
 const KINDS = {
   page: {
-    request: (i, { today, first }) => post('/v1/page', JSON.stringify(body(event(first + i, today)))),
+    request: (i, job) => post('/v1/page', job, JSON.stringify(body(event(job.first + i, job.today)))),
     had: (text) => (text.endsWith('\r\n\r\n{"status":"recorded"}') ? 1 : 0),
   },
   profile: {
-    request: (i, { users }) => head(`GET /v1/user/${userId((i * 7919) % users)}`),
+    request: (i, job) => head(`GET /v1/user/${userId((i * 7919) % job.users)}`, job),
     had: (text, { views }) => (text.includes(`"number_pages_viewed_in_the_last_7_days":${views},`) ? 1 : 0),
   },
   batch: {
-    request(i, { today, first, size }) {
+    request(i, job) {
+      const { today, first, size } = job;
       const events = Array.from({ length: size }, (_, j) => body(event(first + i * size + j, today)));
-      return post('/v1/pages', JSON.stringify(events));
+      return post('/v1/pages', job, JSON.stringify(events));
     },
     had: (text) => JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)).recorded,
   },
@@ -39,8 +41,8 @@ let built = { key: '' };
 
 /** The requests of a job; the next server gets the same, so they are kept. */
 function build(job) {
-  const { kind, count, today, first, size, users } = job;
-  const key = JSON.stringify([kind, count, today, first, size, users]);
+  const { kind, count, today, first, size, users, key: apiKey } = job;
+  const key = JSON.stringify([kind, count, today, first, size, users, apiKey]);
   if (built.key !== key) {
     built = {
       key,

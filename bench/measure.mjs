@@ -12,7 +12,8 @@ export async function cpuOf(processes, work) {
 /** Drives a server with a job. `units` is how many events or profiles a request stands for. */
 export async function drive({ server, redis, load }, job) {
   const units = job.count * (job.size ?? 1);
-  await load.ask({ job: { ...job, port: server.port } }, 'prepared');
+  const key = server.apiKeys?.[job.kind === 'profile' ? 'read' : 'write'];
+  await load.ask({ job: { ...job, port: server.port, key } }, 'prepared');
   const { result, cpu } = await cpuOf({ node: server, redis, load }, () => load.ask({ go: true }, 'figures'));
   const figures = { rate: units / result.seconds, p50: result.p50, p99: result.p99, had: result.had };
   for (const [name, used] of cpu) figures[name] = used / units;

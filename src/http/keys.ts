@@ -1,6 +1,6 @@
 // Who may do what: keys of four kinds, kept as their SHA-256 and compared in constant time.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.ts';
 
@@ -89,7 +89,7 @@ function keysOf({ writeKeys, readKeys, adminKeys, metricsKeys }: KeySettings): K
   ];
 }
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const sha256 = (text: string) => hash('sha256', text, 'buffer');
 
 const BEARER = /^bearer +(\S+)$/i;
 
