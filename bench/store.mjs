@@ -27,7 +27,7 @@ export async function measureStore({ quick, say }) {
 /** Footfall's services over a Redis of their own. */
 async function openStore() {
   const redis = await startRedis();
-  const client = connectRedis({ url: redis.url, timeoutMs: 60_000 });
+  const client = connectRedis({ url: redis.url }, 60_000);
   atEnd(() => client.disconnect());
   client.on('error', () => undefined);
   const ready = new Promise((resolve) => client.once('ready', resolve));

@@ -116,7 +116,7 @@ const { status } = spawnSync(
   process.execPath,
   [
     'node_modules/jest/bin/jest.js',
-    ...['--config', 'jest.faults.config.mjs'],
+    ...['--config', 'jest.faults.config.mjs', '--forceExit'], // a load that is late holds nothing up
     ...process.argv.slice(2).filter((argument) => argument !== '--short'),
   ],
   {

@@ -28,11 +28,24 @@ export interface AppOptions extends Services, Protection {
   log: Logger;
   /** Why no work can be done now, if so. */
   unreadyBecause(): string | undefined;
+  /** What can't be done, while the rest can. */
+  degradedBecause?(): string | undefined;
 }
 
 export function createApp(options: AppOptions): Express {
-  const { profiles, visitors, uniques, sites, eraser, guard, overload, metrics, log, unreadyBecause } =
-    options;
+  const {
+    profiles,
+    visitors,
+    uniques,
+    sites,
+    eraser,
+    guard,
+    overload,
+    metrics,
+    log,
+    unreadyBecause,
+    degradedBecause = () => undefined,
+  } = options;
   const intake = createIntake(options);
   const app = express();
   app.disable('x-powered-by');
@@ -70,7 +83,7 @@ export function createApp(options: AppOptions): Express {
   addRoute(app, '/v1/page/visitors', { get: [guard.read, readVisitors(visitors)] });
   addRoute(app, '/v1/site/:site_id/report', { get: [guard.read, readReport(sites)] });
   addRoute(app, '/livez', { get: [alive] });
-  addRoute(app, '/readyz', { get: [ready(unreadyBecause)] });
+  addRoute(app, '/readyz', { get: [ready(unreadyBecause, degradedBecause)] });
   addRoute(app, '/metrics', { get: [guard.metrics, showMetrics(metrics)] });
   app.use(notFound);
   app.use(problemHandler(log));

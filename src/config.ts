@@ -80,7 +80,8 @@ const redisUrl: Setting<string | undefined> = {
   name: 'REDIS_URL',
   form: 'redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path',
   default: undefined,
-  meaning: 'The Redis to use. Left out, the service starts a private one and keeps its files under DATA_DIR.',
+  meaning:
+    'The Redis to use. Without it, REDIS_SENTINELS and REDIS_CLUSTER, the service starts a private one and keeps its files under DATA_DIR.',
   parse(value) {
     if (!/^(rediss?|unix):\/\//.test(value) || !URL.canParse(value)) return undefined;
     const { protocol, hostname, pathname, username, password, search, hash } = new URL(value);
@@ -93,6 +94,47 @@ const redisUrl: Setting<string | undefined> = {
     return ok ? value : undefined;
   },
 };
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+function nodes(name: string, standardPort: number, meaning: string): Setting<HostPort[] | undefined> {
+  return {
+    name,
+    form: 'host:port of some of its nodes, with commas between',
+    default: undefined,
+    meaning,
+    parse(value) {
+      const found = value
+        .split(',')
+        .filter((text) => text.trim())
+        .map((text) => nodeOf(text.trim(), standardPort));
+      return found.length > 0 && !found.includes(undefined) ? (found as HostPort[]) : undefined;
+    },
+  };
+}
+
+function nodeOf(text: string, standardPort: number): HostPort | undefined {
+  const [, six, name, port = String(standardPort)] =
+    /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
+  const host = six ?? name;
+  return host !== undefined && Number(port) > 0 && Number(port) < 65_536
+    ? { host, port: Number(port) }
+    : undefined;
+}
+
+function password(name: string, meaning: string): Setting<string | undefined> {
+  return {
+    name,
+    form: 'a password',
+    default: undefined,
+    secret: true,
+    meaning,
+    parse: (value) => value,
+  };
+}
 
 function isPercentEncoded(text: string): boolean {
   try {
@@ -230,12 +272,54 @@ export const settings = {
     "How long a connection without a request is kept: longer than a load balancer's (often 60 s).",
   ),
   redisUrl,
+  redisSentinels: nodes(
+    'REDIS_SENTINELS',
+    26_379,
+    'Sentinels that watch over the Redis to use, in place of REDIS_URL: they say which one is the master.',
+  ),
+  redisMaster: text(
+    'REDIS_MASTER',
+    'mymaster',
+    'a name of letters, digits, _ . or -',
+    /^[\w.-]{1,100}$/,
+    'What the sentinels call the master.',
+  ),
+  redisCluster: nodes(
+    'REDIS_CLUSTER',
+    6379,
+    'Nodes of the Redis Cluster to use, in place of REDIS_URL: they know the others.',
+  ),
+  redisUsername: text(
+    'REDIS_USERNAME',
+    'default',
+    'a name without spaces',
+    /^\S{1,100}$/,
+    'The Redis user, where REDIS_PASSWORD is set.',
+  ),
+  redisPassword: password(
+    'REDIS_PASSWORD',
+    "Redis's password, where it does not stand in REDIS_URL; for every node of a cluster, and whichever is the master.",
+  ),
+  redisSentinelPassword: password(
+    'REDIS_SENTINEL_PASSWORD',
+    "The sentinels' own password, where they have one.",
+  ),
+  redisTls: flag(
+    'REDIS_TLS',
+    'Whether the nodes of REDIS_SENTINELS and REDIS_CLUSTER speak TLS. For REDIS_URL write rediss://.',
+  ),
+  durability: oneOf(
+    'DURABILITY',
+    'local',
+    ['local', 'disk', 'replica'],
+    "What 'recorded' promises: the event is in Redis's memory and handed to its append-only file; or synced to disk (Redis must have appendfsync always); or on a replica, too.",
+  ),
   dataDir: text(
     'DATA_DIR',
     './data',
     'a folder',
     /^[^\0]+$/,
-    'Where the private Redis keeps its files. Not used with REDIS_URL.',
+    'Where the private Redis keeps its files. Not used with a Redis of yours.',
   ),
   workers: integer(
     'WORKERS',
@@ -250,12 +334,15 @@ export const settings = {
     /^[\w-]{1,20}$/,
     'What every key in Redis begins with.',
   ),
-  shards: integer(
-    'SHARDS',
-    1,
-    [1, 256],
-    'Into how many hash tags users are divided: 1 on a single Redis, 256 on a cluster. Fixed by the first start.',
-  ),
+  shards: {
+    ...integer(
+      'SHARDS',
+      1,
+      [1, 256],
+      'Into how many hash tags users are divided. Left out, 1, and on a cluster 256. Fixed by the first start; npm run reshard changes it.',
+    ),
+    default: undefined,
+  },
   sessionGapSeconds: integer(
     'SESSION_GAP_SECONDS',
     1800,
@@ -366,6 +453,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     values[key] = value;
   }
   const config = values as Config;
+  config.shards ??= config.redisCluster ? 256 : 1;
+  faults.push(...faultsOfRedis(config));
   if (
     config.host !== undefined &&
     !isLoopback(config.host) &&
@@ -385,6 +474,24 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   return config;
 }
 
+function faultsOfRedis(config: Config): string[] {
+  const { redisUrl: url, redisSentinels, redisCluster, redisPassword, redisTls } = config;
+  const faults: string[] = [];
+  const given = [url && 'REDIS_URL', redisSentinels && 'REDIS_SENTINELS', redisCluster && 'REDIS_CLUSTER'];
+  const places = given.filter((name) => name);
+  if (places.length > 1) faults.push(`${places.join(' and ')} are both set: keep one`);
+  if (places.length === 0 && config.durability === 'replica') {
+    faults.push(
+      'DURABILITY=replica needs a Redis with a replica, and the private one has none: set REDIS_SENTINELS, REDIS_CLUSTER or REDIS_URL',
+    );
+  }
+  if (url !== undefined && redisPassword !== undefined && new URL(url).password !== '') {
+    faults.push('REDIS_PASSWORD is set, and REDIS_URL has a password: keep one');
+  }
+  if (url !== undefined && redisTls) faults.push('REDIS_TLS=1 is not for REDIS_URL: write rediss:// there');
+  return faults;
+}
+
 /** Whether callers need keys: where any is set, every call needs one. */
 export function hasKeys({ writeKeys, readKeys, adminKeys, metricsKeys }: Config): boolean {
   return [writeKeys, readKeys, adminKeys, metricsKeys].some((keys) => keys !== undefined);
@@ -398,7 +505,7 @@ export function envOfSecrets(config: Config): Record<string, string> {
     Object.entries<Setting<unknown>>(settings)
       .filter(([, { secret }]) => secret)
       .flatMap(([key, { name }]) => [
-        [name, (config[key as keyof Config] as string[] | undefined)?.join(',') ?? ''],
+        [name, [config[key as keyof Config] ?? []].flat().join(',')],
         [name + FILE, ''],
       ]),
   );

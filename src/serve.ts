@@ -13,7 +13,8 @@ import { createFastServer } from './http/fastServer.ts';
 import { createMetrics } from './metrics.ts';
 import { createProtection } from './protection.ts';
 import { connectRedis } from './redis/connect.ts';
-import { watchMemory } from './redis/memory.ts';
+import { memoryOf, watchMemory } from './redis/memory.ts';
+import { type Place, placeOf, settingOf } from './redis/place.ts';
 import { watchReadiness } from './redis/readiness.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
 import { createServices } from './services.ts';
@@ -30,15 +31,19 @@ export type Cleanup = (() => unknown)[];
 
 export interface ServeOptions {
   config: Config;
-  redisUrl: string;
+  place: Place;
   log: Logger;
   cleanup: Cleanup;
 }
 
 /** Serves; resolves with the port that it listens on, and a promise of the first word from Redis. */
-export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
-  const redis = connectRedis({ url: redisUrl, timeoutMs: config.redisTimeoutMs });
-  cleanup.push(() => redis.disconnect());
+export async function serve({ config, place, log, cleanup }: ServeOptions) {
+  const connect = () => {
+    const redis = connectRedis(place, config.redisTimeoutMs);
+    cleanup.push(() => redis.disconnect());
+    return redis;
+  };
+  const redis = connect();
 
   const metrics = createMetrics();
   const protection = createProtection({
@@ -55,8 +60,16 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
   const memory = watchMemory(redis, config.newUsersMemoryPercent);
   cleanup.push(() => memory.stop());
   const door = { ...limits, isFull: memory.isTight, isScarce: memory.isScarce };
-  const services = createServices(redis, config, Date.now, metrics, door);
-  const readiness = watchReadiness({ ...services, redis, log, depends: config });
+  const writer = config.durability === 'replica' ? connect() : redis; // WAIT must hold up no read
+  if (writer !== redis)
+    writer
+      .on('error', () => undefined)
+      .connect()
+      .catch(() => undefined); // the other one says it
+  const services = createServices(redis, config, Date.now, metrics, { door, writer });
+  const { durability } = config;
+  const setting = settingOf(place);
+  const readiness = watchReadiness({ ...services, redis, setting, durability, log, depends: config });
   cleanup.push(() => readiness.stop());
   metrics.watchProcess();
   metrics.watch({
@@ -73,6 +86,7 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
     metrics: isWorker ? { ...metrics, text: shareMetrics(metrics.registry) } : metrics,
     log,
     unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
+    degradedBecause: readiness.degradedBecause,
   });
   const server = createFastServer(app, {
     headersTimeout: config.headersTimeoutMs,
@@ -85,7 +99,7 @@ export async function serve({ config, redisUrl, log, cleanup }: ServeOptions) {
   redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
   // A Redis of others may be away. One that is there is looked at before anything is sent to it.
   const away = new Promise((resolve) => redis.once('close', resolve));
-  await (config.redisUrl === undefined ? readiness.started : Promise.race([readiness.started, away]));
+  await (placeOf(config) === undefined ? readiness.started : Promise.race([readiness.started, away]));
   await listen(server, config);
   cleanup.push(() => {
     stopping = true;
@@ -119,10 +133,10 @@ const FIGURES_WITHIN = 500;
 async function figuresOf(redis: FootfallRedis) {
   const start = performance.now();
   const late = delay(FIGURES_WITHIN, undefined, { ref: false });
-  const info = await Promise.race([redis.info('memory').catch(() => undefined), late]);
-  if (info === undefined) return undefined;
+  const nodes = await Promise.race([memoryOf(redis), late]);
+  if (nodes === undefined || nodes.length === 0) return undefined;
   return {
-    memory: Number(/^used_memory:(\d+)/m.exec(info)?.[1]),
+    memory: nodes.reduce((sum, { used }) => sum + used, 0),
     lagSeconds: (performance.now() - start) / 1000,
   };
 }

@@ -9,6 +9,7 @@ import { helpText } from './help.ts';
 import type { KeySettings } from './http/keys.ts';
 import { placesIn } from './http/problem.ts';
 import { createLog } from './log.ts';
+import { type Place, placeOf, settingOf } from './redis/place.ts';
 import { startPrivateRedis } from './redis/privateRedis.ts';
 import { authority, type Cleanup, serve } from './serve.ts';
 import { onStopOfPrimary, onStopSignals } from './signals.ts';
@@ -27,38 +28,44 @@ const STOPS = ['SIGTERM', 'SIGINT'] as const;
 
 async function start(config: Config, env: Env, log: Logger, cleanup: Cleanup): Promise<void> {
   if (isWorker) {
-    const { started, keyring } = await serve({ config, redisUrl: config.redisUrl!, log, cleanup });
+    const { started, keyring } = await serve({ config, place: placeOf(config)!, log, cleanup });
     onNewKeys(keyring.replace);
     await started;
     return;
   }
   const heedHangUps = hasKeys(config) ? onHangUp(log) : () => undefined;
-  const privateRedis =
-    config.redisUrl === undefined
-      ? await startPrivateRedis(config.dataDir, (level, message) => log[level](message))
-      : undefined;
-  cleanup.push(() => privateRedis?.stop());
-  const redisUrl = config.redisUrl ?? privateRedis!.url;
+  const place = placeOf(config) ?? (await startOwnRedis(config, log, cleanup));
   if (config.workers === 1) {
-    const { port, started, keyring } = await serve({ config, redisUrl, log, cleanup });
+    const { port, started, keyring } = await serve({ config, place, log, cleanup });
     heedHangUps(keyring.replace);
     greet(port, config, log);
     await started;
   } else {
-    const workers = await startWorkers(config, { ...env, REDIS_URL: redisUrl }, log, (error) => {
-      const code = complain(error);
-      stop(cleanup).finally(() => process.exit(code));
-    });
+    const workers = await startWorkers(
+      config,
+      { ...env, ...('url' in place && { REDIS_URL: place.url }) },
+      log,
+      (error) => {
+        const code = complain(error);
+        stop(cleanup).finally(() => process.exit(code));
+      },
+    );
     cleanup.push(() => workers.stop());
     heedHangUps(workers.replaceKeys);
     greet(workers.port, config, log);
   }
 }
 
+async function startOwnRedis({ dataDir, durability }: Config, log: Logger, cleanup: Cleanup): Promise<Place> {
+  const redis = await startPrivateRedis(dataDir, durability, (level, message) => log[level](message));
+  cleanup.push(() => redis.stop());
+  return { url: redis.url };
+}
+
 function greet(port: number, config: Config, log: Logger): void {
   const url = `http://${authority(config.host, port)}`;
-  const stores =
-    config.redisUrl === undefined ? `in ${resolve(config.dataDir, 'redis')}` : 'in the Redis of REDIS_URL';
+  const place = placeOf(config);
+  const stores = place ? `in the Redis of ${settingOf(place)}` : `in ${resolve(config.dataDir, 'redis')}`;
   log.info(`Footfall listens on ${url} and stores ${stores}`);
   if (process.stdout.isTTY) {
     process.stdout.write(

@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { createEraser, type Eraser } from './erasure/eraser.ts';
 import type { Metrics } from './metrics.ts';
 import { createProfiles, type Profiles } from './profiles/profiles.ts';
+import { onReplica } from './redis/durability.ts';
 import { createKeys, type Keys } from './redis/keys.ts';
 import { createRecorder, type Door, type Recorder } from './redis/recorder.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
@@ -22,6 +23,9 @@ export interface Services {
   eraser: Eraser;
 }
 
+/** How much of the time that a call has goes to waiting for a replica, at most: Redis's answer must come before it ends. */
+const WAIT = 0.8;
+
 const OPEN_DOOR: Door = {
   of: () => '',
   broughtNewUser: () => undefined,
@@ -29,23 +33,48 @@ const OPEN_DOOR: Door = {
   isScarce: () => false,
 };
 
+export interface ServicesOptions {
+  door?: Door;
+  /** What writes, where that has a connection of its own. */
+  writer?: FootfallRedis;
+}
+
 export function createServices(
   redis: FootfallRedis,
   config: Config,
   clock: Clock,
   metrics: Metrics,
-  door: Door = OPEN_DOOR,
+  { door = OPEN_DOOR, writer = redis }: ServicesOptions = {},
 ): Services {
   const keys = createKeys(config.keyPrefix, config.shards, config.lateLoginDays);
   const mostInFlight = config.maxInFlight;
+  const confirm =
+    config.durability === 'replica' ? onReplica(writer, config.redisTimeoutMs * WAIT) : undefined;
   const visitors = createVisitors({ redis, keys, clock, metrics });
   return {
     keys,
-    recorder: createRecorder({ redis, keys, clock, limits: config, mostInFlight, door, metrics }),
+    recorder: createRecorder({
+      redis: writer,
+      keys,
+      clock,
+      limits: config,
+      mostInFlight,
+      door,
+      confirm,
+      metrics,
+    }),
     profiles: createProfiles({ redis, keys, clock, ...config, mostInFlight, metrics }),
     visitors,
     uniques: createUniques({ redis, keys, clock, retentionDays: config.uniquesRetentionDays }),
     sites: createSites({ redis, keys, clock, visitors, retentionDays: config.siteRetentionDays }),
-    eraser: createEraser({ redis, keys, clock, scanBudget: config.eraseScanMs, ...config, metrics }),
+    eraser: createEraser({
+      redis: writer,
+      keys,
+      clock,
+      scanBudget: config.eraseScanMs,
+      lateLoginDays: config.lateLoginDays,
+      confirm,
+      metrics,
+    }),
   };
 }

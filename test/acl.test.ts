@@ -145,7 +145,7 @@ describe('the user may not', () => {
   let user: FootfallRedis;
   beforeEach(async () => {
     await server.redis.mset('other:key', 'of somebody else', 'ff', 'x', 'ff:{0}:key', 'y');
-    user = connectRedis({ url: urlOfUser(), timeoutMs: 5000 });
+    user = connectRedis({ url: urlOfUser() }, 5000);
     await user.connect();
   });
   afterEach(() => user.disconnect());

@@ -507,7 +507,7 @@ describe('when Redis goes in mid-batch', () => {
     'after some of the %s (%d bytes, SHARDS %d), the whole batch sent again counts once',
     async (what, bytes, shards) => {
       const way = await frailWay(decodeURIComponent(new URL(server.url).pathname));
-      const redis = connectRedis({ url: way.url, timeoutMs: 5000 });
+      const redis = connectRedis({ url: way.url }, 5000);
       redis.on('error', () => undefined);
       await redis.connect();
       const own = await startApi(redis, { shards });

@@ -22,6 +22,14 @@ test('without any setting the defaults hold', () => {
     host: '127.0.0.1',
     allowOpen: false,
     redisUrl: undefined,
+    redisSentinels: undefined,
+    redisMaster: 'mymaster',
+    redisCluster: undefined,
+    redisUsername: 'default',
+    redisPassword: undefined,
+    redisSentinelPassword: undefined,
+    redisTls: false,
+    durability: 'local',
     dataDir: './data',
     keyPrefix: 'ff',
     shards: 1,
@@ -58,6 +66,8 @@ test('without any setting the defaults hold', () => {
   });
 });
 
+const at = (host: string, port: number) => ({ host, port });
+
 test.each<[name: keyof typeof settings, env: Settings, value: unknown]>([
   ['port', { PORT: '0' }, 0],
   ['port', { PORT: '65535' }, 65_535],
@@ -72,6 +82,13 @@ test.each<[name: keyof typeof settings, env: Settings, value: unknown]>([
   ['redisUrl', { REDIS_URL: 'redis://localhost' }, 'redis://localhost'],
   ['redisUrl', { REDIS_URL: 'redis://[::1]:6380/15' }, 'redis://[::1]:6380/15'],
   ['redisUrl', { REDIS_URL: 'rediss://a:b%2Fc@h.example:6379' }, 'rediss://a:b%2Fc@h.example:6379'],
+  ['redisSentinels', { REDIS_SENTINELS: 'a.example:26380, b' }, [at('a.example', 26_380), at('b', 26_379)]],
+  ['redisCluster', { REDIS_CLUSTER: '127.0.0.1:7000,[::1]:7001' }, [at('127.0.0.1', 7000), at('::1', 7001)]],
+  ['shards', { REDIS_CLUSTER: 'a' }, 256],
+  ['shards', { REDIS_CLUSTER: 'a', SHARDS: '64' }, 64],
+  ['shards', { REDIS_SENTINELS: 'a' }, 1],
+  ['redisPassword', { REDIS_URL: 'redis://localhost', REDIS_PASSWORD: 'a b,c' }, 'a b,c'],
+  ['durability', { DURABILITY: 'disk' }, 'disk'],
   ['redisUrl', { REDIS_URL: 'unix:///run/a%20b.sock' }, 'unix:///run/a%20b.sock'],
   ['dataDir', { DATA_DIR: '/srv/ä b%' }, '/srv/ä b%'],
   ['keyPrefix', { KEY_PREFIX: 'shop-1_x' }, 'shop-1_x'],
@@ -80,7 +97,7 @@ test.each<[name: keyof typeof settings, env: Settings, value: unknown]>([
   ['eraseScanMs', { ERASE_SCAN_MS: '0' }, 0],
   ['logLevel', { LOG_LEVEL: 'silent' }, 'silent'],
 ])('%s of %j is %j', (name, env, value) => {
-  expect(readConfig(env)[name]).toBe(value);
+  expect(readConfig(env)[name]).toEqual(value);
 });
 
 const NUMBER = 'a whole number from';
@@ -102,6 +119,13 @@ const WRONG: [name: string, value: string, form: string][] = [
   ['ALLOW_OPEN', 'yes', '0 or 1'],
   ['ALLOW_OPEN', 'true', '0 or 1'],
   ['DATA_DIR', 'a\0b', 'a folder'],
+  ['REDIS_SENTINELS', 'redis://a:26379', 'host:port of some of its nodes, with commas between'],
+  ['REDIS_CLUSTER', 'a:0', 'host:port of some of its nodes, with commas between'],
+  ['REDIS_CLUSTER', 'a:65536,b', 'host:port of some of its nodes, with commas between'],
+  ['REDIS_MASTER', 'a b', 'a name of letters, digits, _ . or -'],
+  ['REDIS_USERNAME', 'a b', 'a name without spaces'],
+  ['REDIS_TLS', 'yes', '0 or 1'],
+  ['DURABILITY', 'memory', 'local or disk or replica'],
   ['KEY_PREFIX', 'a:b', '1 to 20 letters, digits, _ or -'],
   ['KEY_PREFIX', '{x}', '1 to 20 letters, digits, _ or -'],
   ['KEY_PREFIX', 'x'.repeat(21), '1 to 20 letters, digits, _ or -'],
@@ -173,6 +197,22 @@ test.each([
   expect(faults).toHaveLength(2);
   expect(faults.join()).toContain('REDIS_URL must be redis://[user:password@]host[:port][/db], rediss://');
   expect(faults.join()).not.toMatch(/s3|cret|local host|,not "unix|127/);
+});
+
+test.each<[env: Settings, fault: string]>([
+  [{ REDIS_URL: 'redis://a', REDIS_CLUSTER: 'b' }, 'REDIS_URL and REDIS_CLUSTER are both set: keep one'],
+  [{ REDIS_SENTINELS: 'a', REDIS_CLUSTER: 'b' }, 'REDIS_SENTINELS and REDIS_CLUSTER are both set: keep one'],
+  [
+    { REDIS_URL: 'redis://:x@a', REDIS_PASSWORD: 's3cret' },
+    'REDIS_PASSWORD is set, and REDIS_URL has a password: keep one',
+  ],
+  [{ REDIS_URL: 'redis://a', REDIS_TLS: '1' }, 'REDIS_TLS=1 is not for REDIS_URL: write rediss:// there'],
+  [
+    { DURABILITY: 'replica' },
+    'DURABILITY=replica needs a Redis with a replica, and the private one has none: set REDIS_SENTINELS, REDIS_CLUSTER or REDIS_URL',
+  ],
+])('%j is refused', (env, fault) => {
+  expect(faultsOf(env)).toEqual([fault]);
 });
 
 test.each(['0.0.0.0', '::', '10.0.0.1', '0', 'example.com', '::ffff:127.0.0.1', '127.evil.example'])(

@@ -162,7 +162,7 @@ describe('a Redis', () => {
     const { redis, url } = await redisWith([], { tcp: true });
     await redis.config('SET', 'requirepass', 'right');
     expect(await refused({ REDIS_URL: url.replace('//', `//${userinfo}`) })).toBe(
-      'Redis asks for another password: put it into REDIS_URL, redis://[user]:password@host\n',
+      'Redis asks for another password: put it into REDIS_PASSWORD, or into REDIS_URL, redis://[user]:password@host\n',
     );
   });
 

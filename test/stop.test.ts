@@ -321,10 +321,7 @@ test('no line of its output names a user, a page or an event', async () => {
     sendTo(service.port, 'PUT', `/v1/user/${MARK}`),
     sendTo(service.port, 'DELETE', `/v1/user/${MARK}`),
   );
-  const redis = connectRedis({
-    url: `unix://${processes.dir}/data/redis/redis.sock`,
-    timeoutMs: 1000,
-  });
+  const redis = connectRedis({ url: `unix://${processes.dir}/data/redis/redis.sock` }, 1000);
   processes.atEnd(() => redis.disconnect());
   await redis.connect();
   for (const kind of ['stats', 'pages', 'visits']) {

@@ -2,6 +2,7 @@
 
 import type { Metrics } from '../metrics.ts';
 import { answerOf } from '../redis/calls.ts';
+import type { Confirm } from '../redis/durability.ts';
 import { encodeId, type Keys, markDays } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, DAY, datesBetween, dayOf, WINDOW_DAYS } from '../time.ts';
@@ -28,11 +29,12 @@ export interface EraserOptions {
   /** How long to look for what older layouts left, ms. */
   scanBudget: number;
   lateLoginDays: number;
+  confirm: Confirm;
   metrics: Metrics;
 }
 
 export function createEraser(options: EraserOptions): Eraser {
-  const { redis, keys, clock, scanBudget, metrics } = options;
+  const { redis, keys, clock, scanBudget, confirm, metrics } = options;
   const markTtl = String(markDays(options.lateLoginDays) * DAY);
   // One walk at a time, or many erasures at once would leave Redis no time for anything else. Who waits, waits within
   // the budget.
@@ -49,7 +51,8 @@ export function createEraser(options: EraserOptions): Eraser {
       const now = clock();
       const deadline = performance.now() + scanBudget;
       const days = keys.storedDays(now);
-      const call = redis.ffErase(keys.shard(keys.shardOf(userId)), [
+      const shard = keys.shard(keys.shardOf(userId));
+      const call = redis.ffErase(shard, [
         String(now),
         markTtl,
         encodeId(userId),
@@ -59,6 +62,7 @@ export function createEraser(options: EraserOptions): Eraser {
         keys.storedMonths(now).join(' '),
       ]);
       const [erasedAt, keysDeleted, countsCorrected] = await answerOf(metrics, 'erase', 1, call);
+      await confirm?.(shard);
       // The person is gone by now. A walk that fails does not unsay that.
       const residue = await walkInTurn(userId, now, deadline).catch(
         (): Residue => ({ scan: 'incomplete', residue: null }),

@@ -1,9 +1,10 @@
 // Keys of a user that today's layout does not know (an older version's, say). They can only be found by walking the
 // whole keyspace, so the walk has a budget.
 
-import type { Redis } from 'ioredis';
 import { fromRedis } from '../redis/errors.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
+import { primariesOf } from '../redis/nodes.ts';
+import type { FootfallRedis } from '../redis/scripts.ts';
 
 export interface Residue {
   scan: 'complete' | 'incomplete';
@@ -12,7 +13,7 @@ export interface Residue {
 }
 
 export interface ResidueOptions {
-  redis: Redis;
+  redis: FootfallRedis;
   keys: Keys;
   userId: string;
   now: number;
@@ -33,16 +34,18 @@ export async function dropResidue({ redis, keys, userId, now, deadline }: Residu
     return kind === 'user' && owner === id;
   };
   let dropped = 0;
-  let cursor = '0';
   try {
-    do {
-      if (performance.now() >= deadline) return { scan: 'incomplete', residue: null };
-      const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP);
-      cursor = next;
-      const left = found.filter((key) => isTheirs(key) && !current.has(key));
-      // One by one: a key of another layout may lie in any slot.
-      for (const key of left) dropped += await redis.unlink(key);
-    } while (cursor !== '0');
+    for (const node of primariesOf(redis)) {
+      let cursor = '0';
+      do {
+        if (performance.now() >= deadline) return { scan: 'incomplete', residue: null };
+        const [next, found] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP);
+        cursor = next;
+        const left = found.filter((key) => isTheirs(key) && !current.has(key));
+        // One by one: a key of another layout may lie in any slot.
+        for (const key of left) dropped += await redis.unlink(key);
+      } while (cursor !== '0');
+    }
   } catch (error) {
     throw fromRedis(error);
   }

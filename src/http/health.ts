@@ -6,11 +6,14 @@ export const alive: RequestHandler = (_req, res) => {
   sendJson(res, 200, { status: 'alive' });
 };
 
-/** This process can do its work, or says why not. */
-export function ready(unreadyBecause: () => string | undefined): RequestHandler {
+type Reason = () => string | undefined;
+
+/** This process can do its work, or what of it, or says why not. */
+export function ready(unreadyBecause: Reason, degradedBecause: Reason): RequestHandler {
   return (_req, res) => {
-    const reason = unreadyBecause();
-    if (reason === undefined) sendJson(res, 200, { status: 'ready' });
-    else sendJson(res, 503, { status: 'unready', reason });
+    const [unready, degraded] = [unreadyBecause(), degradedBecause()];
+    if (unready !== undefined) sendJson(res, 503, { status: 'unready', reason: unready });
+    else if (degraded !== undefined) sendJson(res, 200, { status: 'degraded', reason: degraded });
+    else sendJson(res, 200, { status: 'ready' });
   };
 }

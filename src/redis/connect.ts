@@ -1,42 +1,100 @@
 // The one place where a Redis client is made, and why it is set as it is.
 
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { Clustered, Place, Watched } from './place.ts';
 import { type FootfallRedis, loadScripts } from './scripts.ts';
 
-export interface RedisAddress {
-  /** `redis://`, `rediss://` or `unix://`. */
-  url: string;
-  timeoutMs: number;
-}
+const LINGER = 200; // ms that a socket which is being closed may take
 
-export function connectRedis({ url, timeoutMs }: RedisAddress): FootfallRedis {
-  const options = {
+/** Back soon after Redis is: service resumes within 1.5 s of its port opening. */
+const soonAgain = (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1000) + Math.random() * 50;
+
+function connectionOptions(timeoutMs: number) {
+  return {
     // A write whose reply was lost may have run. Only the caller may send it again (it is idempotent), and only the
     // caller knows that it failed: ioredis must neither repeat it (with 0, what is under way fails with its connection)
     // nor keep it for later.
     maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
     // A Redis that stands still is noticed by the call that waits, then by the socket.
     commandTimeout: timeoutMs,
     socketTimeout: timeoutMs + 500,
     connectTimeout: 2000,
-    disconnectTimeout: 200, // how long a socket that is being closed may linger
+    disconnectTimeout: LINGER,
     keepAlive: 10_000,
-    // Back soon after Redis is: service resumes within 1.5 s of its port opening.
-    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1000) + Math.random() * 50,
     // A demoted master refuses writes until we look up the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     // Replies keep one shape, and integers are exact: ioredis 6.0.0 reads large RESP3 numbers inexactly.
     protocol: 2 as const,
-    // The recorder groups calls itself.
-    enableAutoPipelining: false,
     connectionName: 'footfall',
     disableClientInfo: true, // the user of docs/security.md may not send it, and Redis would note that
+  } satisfies RedisOptions;
+}
+
+export function connectRedis(place: Place, timeoutMs: number): FootfallRedis {
+  if ('nodes' in place) return connectCluster(place, timeoutMs);
+  const options = {
+    ...connectionOptions(timeoutMs),
+    ...credentialsOf(place),
+    enableOfflineQueue: false,
+    retryStrategy: soonAgain,
+    // The recorder groups calls itself.
+    enableAutoPipelining: false,
     lazyConnect: true,
     scripts: loadScripts(),
   } satisfies RedisOptions;
-  const redis = url.startsWith('unix://')
-    ? new Redis({ ...options, path: decodeURIComponent(new URL(url).pathname) }) // as a string, ioredis would cut it at a ?
-    : new Redis(url, options);
+  if ('sentinels' in place) return new Redis({ ...options, ...watchedOptions(place) }) as FootfallRedis;
+  const redis = place.url.startsWith('unix://')
+    ? new Redis({ ...options, path: decodeURIComponent(new URL(place.url).pathname) }) // as a string, ioredis would cut it at a ?
+    : new Redis(place.url, options);
   return redis as FootfallRedis;
+}
+
+function watchedOptions({ sentinels, master, sentinelPassword, tls }: Watched) {
+  return {
+    sentinels,
+    name: master,
+    role: 'master' as const,
+    // Without it the client stays with a master that slept, was replaced, and woke up: what it acknowledges then is lost.
+    failoverDetector: true,
+    sentinelRetryStrategy: soonAgain,
+    sentinelReconnectStrategy: soonAgain,
+    sentinelCommandTimeout: 1000,
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
+    ...(tls && { tls: {}, enableTLSForSentinelMode: true }),
+  } satisfies RedisOptions;
+}
+
+function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
+  const options = {
+    redisOptions: { ...connectionOptions(timeoutMs), ...credentialsOf(place), ...(place.tls && { tls: {} }) },
+    // A call whose node is not there fails at once, and the caller sends it again; only what Redis has refused without
+    // running it is sent again here, for so long as a caller waits.
+    enableOfflineQueue: false,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    retryDelayOnTryAgain: 50,
+    // Where a slot is now is told by MOVED, if there is somebody left to tell.
+    slotsRefreshInterval: 2000,
+    slotsRefreshTimeout: 500,
+    clusterRetryStrategy: soonAgain,
+    // The default never goes back to a node that was lost, and came again.
+    clusterNodeRetryStrategy: soonAgain,
+    // Of a slot that is being moved, a pipeline's answers would be MOVED.
+    enableAutoPipelining: false,
+    // Its replicas are behind: the next read must see what was recorded.
+    scaleReads: 'master' as const,
+    lazyConnect: true,
+    scripts: loadScripts(),
+  } satisfies ClusterOptions;
+  const cluster = new Cluster(place.nodes, options);
+  // A node's connection is made with the first call for it; that one would wait, and the next ones fail.
+  cluster.on('+node', (node: Redis) => {
+    if (node.status === 'wait' && !node.options.readOnly) node.connect().catch(() => undefined);
+  });
+  // What is called of it, a cluster has as well.
+  return cluster as unknown as FootfallRedis;
+}
+
+function credentialsOf({ username, password }: Place) {
+  return password === undefined ? {} : { password, ...(username !== undefined && { username }) };
 }

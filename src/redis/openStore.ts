@@ -4,6 +4,7 @@ import { CannotStart } from '../cannotStart.ts';
 import type { Config } from '../config.ts';
 import { SECOND } from '../time.ts';
 import { connectRedis } from './connect.ts';
+import { type Place, placeOf, settingOf } from './place.ts';
 import { privateRedisUrl } from './privateRedis.ts';
 import type { FootfallRedis } from './scripts.ts';
 
@@ -17,10 +18,9 @@ export interface OpenOptions {
 
 /** A client that is ready. Whoever opens it disconnects it. */
 export async function openStore(config: Config, { readOnly = false }: OpenOptions = {}) {
-  const redis = connectRedis({
-    url: config.redisUrl ?? privateRedisUrl(config.dataDir),
-    timeoutMs: Math.max(config.redisTimeoutMs, PATIENCE),
-  });
+  const place = placeOf(config);
+  const timeoutMs = Math.max(config.redisTimeoutMs, PATIENCE);
+  const redis = connectRedis(place ?? { url: privateRedisUrl(config.dataDir) }, timeoutMs);
   if (readOnly) refuseWrites(redis);
   let fault: (Error & { code?: string }) | undefined;
   redis.on('error', (error) => {
@@ -30,16 +30,18 @@ export async function openStore(config: Config, { readOnly = false }: OpenOption
     await redis.connect();
   } catch {
     redis.disconnect(); // it would go on trying
-    throw new CannotStart(unreachable(config, fault?.code ?? /^[A-Z]{3,}\b/.exec(fault?.message ?? '')?.[0]));
+    throw new CannotStart(
+      unreachable(place, config.dataDir, fault?.code ?? /^[A-Z]{3,}\b/.exec(fault?.message ?? '')?.[0]),
+    );
   }
   return redis;
 }
 
-/** Without the address: REDIS_URL may hold a password. */
-function unreachable({ redisUrl, dataDir }: Config, word = 'no answer'): string {
-  return redisUrl === undefined
+/** Without the address: it may hold a password. */
+function unreachable(place: Place | undefined, dataDir: string, word = 'no answer'): string {
+  return place === undefined
     ? `the private Redis of DATA_DIR=${dataDir} is not running (${word}): it runs with the service, so start that (npm start), or set REDIS_URL`
-    : `the Redis of REDIS_URL can't be reached (${word}): start it, or mend REDIS_URL`;
+    : `the Redis of ${settingOf(place)} can't be reached (${word}): start it, or mend ${settingOf(place)}`;
 }
 
 /** What a connection needs, and what reads. A script only by EVAL_RO: there Redis itself refuses a write. */
@@ -50,8 +52,8 @@ const READS = new Set([
 
 function refuseWrites(redis: FootfallRedis): void {
   const send = redis.sendCommand.bind(redis);
-  redis.sendCommand = (command, stream) => {
-    if (READS.has(command.name.toLowerCase())) return send(command, stream);
+  redis.sendCommand = (command, ...more) => {
+    if (READS.has(command.name.toLowerCase())) return send(command, ...more);
     command.reject(new Error(`${command.name} may write, and this connection only reads`));
     return command.promise;
   };

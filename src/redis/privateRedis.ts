@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { CannotStart } from '../cannotStart.ts';
+import type { Config } from '../config.ts';
 import { MINUTE, SECOND } from '../time.ts';
 import { type DataDir, dataDirAt, lockDataDir, prepareDataDir } from './dataDir.ts';
 
@@ -31,6 +32,7 @@ const urlOf = ({ socket }: DataDir) => `unix://${socket.split('/').map(encodeURI
  */
 export async function startPrivateRedis(
   path: string,
+  durability: Config['durability'],
   say: (level: 'info' | 'warn' | 'error', message: string) => void,
 ): Promise<PrivateRedis> {
   const program = findProgram(['redis-server', 'valkey-server']);
@@ -39,7 +41,7 @@ export async function startPrivateRedis(
   if (await stopLeftover(dataDir)) say('warn', 'stopped the private Redis that a killed service had left');
 
   let stopping = false;
-  let child = launch(program, dataDir);
+  let child = launch(program, dataDir, durability);
   // However this process exits: it would live on, since it has a session of its own.
   const endWithUs = () => child.process.kill('SIGTERM');
   process.on('exit', endWithUs);
@@ -61,7 +63,7 @@ export async function startPrivateRedis(
       await delay(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
       if (stopping) return;
-      child = launch(program, dataDir);
+      child = launch(program, dataDir, durability);
       await answers(child, dataDir.socket).then(
         () => say('info', 'the private Redis is back'),
         () => undefined, // it ended again: the next round says so
@@ -108,7 +110,7 @@ interface Child {
   ended: Promise<string>;
 }
 
-function launch(program: string, { files, socket }: DataDir): Child {
+function launch(program: string, { files, socket }: DataDir, durability: Config['durability']): Child {
   const settings: [name: string, value: string][] = [
     ['--port', '0'],
     ['--unixsocket', socket],
@@ -117,7 +119,7 @@ function launch(program: string, { files, socket }: DataDir): Child {
     ['--pidfile', join(files, 'redis.pid')],
     // Every event is handed to the append-only file before it is answered; snapshots would only repeat that.
     ['--appendonly', 'yes'],
-    ['--appendfsync', 'everysec'],
+    ['--appendfsync', durability === 'disk' ? 'always' : 'everysec'],
     ['--save', ''],
     // Every profile key has a TTL, so any other policy might drop profiles in silence.
     ['--maxmemory-policy', 'noeviction'],

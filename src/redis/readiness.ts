@@ -1,11 +1,14 @@
 // Whether Redis can be worked with: it answers, it is new enough, it forgets nothing by itself, and it holds what these
 // settings can read. Checked whenever the connection comes up, and again while something is amiss.
 
+import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { CannotStart } from '../cannotStart.ts';
+import type { Config } from '../config.ts';
 import { SECOND } from '../time.ts';
 import type { Keys } from './keys.ts';
 import { checkMeta, type StoredSettings } from './meta.ts';
+import { clusterOf, nodeOf, primariesOf } from './nodes.ts';
 import { commandsOfScripts, type FootfallRedis } from './scripts.ts';
 
 const OLDEST_REDIS = 7; // scripts with flags
@@ -13,10 +16,14 @@ const COMMANDS = commandsOfScripts();
 const CHECK_AGAIN = 2 * SECOND;
 /** Somebody may change a running Redis. */
 const CHECK_ALL_WELL = 15 * SECOND;
+/** A cluster says of itself that a node has gone, or is there again; what then follows takes a moment. */
+const CHECK_AFTER_CHANGE = SECOND / 10;
 
 export interface Readiness {
   /** Why no work can be done now, if so. */
   unreadyBecause(): string | undefined;
+  /** What can't be done now, while the rest can. */
+  degradedBecause(): string | undefined;
   /** Resolves with the first answer that Redis gives; rejects with a CannotStart if it can never do. */
   started: Promise<void>;
   stop(): void;
@@ -24,13 +31,20 @@ export interface Readiness {
 
 export interface ReadinessOptions {
   redis: FootfallRedis;
+  /** The setting that names it. */
+  setting: string;
+  durability: Config['durability'];
   keys: Keys;
   depends: StoredSettings;
   log: Logger;
 }
 
-export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions): Readiness {
+export function watchReadiness(options: ReadinessOptions): Readiness {
+  const { redis, setting, keys, depends, log } = options;
+  const cluster = clusterOf(redis);
   let trouble: string | undefined = 'starting';
+  let degraded: string | undefined;
+  let metaHolds = false; // whether it has been looked at
   let settled = false; // whether `started` is
   let lastWarning: string | undefined;
   let again: NodeJS.Timeout | undefined;
@@ -58,11 +72,14 @@ export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions):
   async function check(): Promise<void> {
     clearTimeout(again);
     try {
-      const { amiss, warning } = await inspect(redis, keys);
-      await checkMeta(redis, keys, depends);
-      if (warning !== undefined && warning !== lastWarning) log.warn(warning);
-      lastWarning = warning;
-      trouble = amiss;
+      const found = await inspect(options);
+      // Its node may be away, and it does not change under a service that runs.
+      if (!metaHolds || found.degraded === undefined) await checkMeta(redis, keys, depends);
+      metaHolds = true;
+      if (found.warning !== undefined && found.warning !== lastWarning) log.warn(found.warning);
+      lastWarning = found.warning;
+      trouble = found.amiss;
+      degraded = found.degraded;
     } catch (error) {
       if (error instanceof CannotStart) {
         refuse(error);
@@ -72,12 +89,13 @@ export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions):
       if (redis.status !== 'ready') return; // the next connection is checked again
       trouble = `Redis does not do what it must (${wordOf(error as Error)})`;
     }
-    if (trouble === undefined) {
+    const amiss = trouble ?? degraded;
+    if (amiss === undefined) {
       if (said.size > 0) log.info('ready again');
       said.clear();
       lookAgain(CHECK_ALL_WELL);
     } else {
-      say(trouble);
+      say(amiss);
       lookAgain(CHECK_AGAIN);
     }
     settled = true;
@@ -89,19 +107,31 @@ export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions):
     if (!stopped) again = setTimeout(check, after).unref();
   }
 
+  function hear(error: Error): void {
+    const hopeless = HOPELESS.find(([pattern]) => pattern.test(error.message));
+    if (hopeless) refuse(new CannotStart(hopeless[1].replace('SETTING', setting)));
+    else if (!error.message.startsWith('Stream isn')) unreachable(wordOf(error)); // that one only follows another
+  }
+
   redis.on('ready', check);
   redis.on('connect', () => {
     failed = false;
   });
-  redis.on('error', (error: Error) => {
+  redis.on('error', (error: Error & { lastNodeError?: Error }) => {
     failed = true;
-    const hopeless = HOPELESS.find(([pattern]) => pattern.test(error.message));
-    if (hopeless) refuse(new CannotStart(hopeless[1]));
-    else if (!error.message.startsWith('Stream isn')) unreachable(wordOf(error)); // that one only follows another
+    hear(error.lastNodeError ?? error);
   });
   redis.on('close', () => {
     if (!failed && !stopped) unreachable('it closed the connection');
   });
+  cluster?.on('node error', () => {
+    if (redis.status === 'ready') lookAgain(CHECK_AFTER_CHANGE);
+  });
+  for (const change of ['+node', '-node']) {
+    cluster?.on(change, () => {
+      if (redis.status === 'ready') lookAgain(CHECK_AFTER_CHANGE);
+    });
+  }
 
   function unreachable(why: string): void {
     say(`Redis can't be reached (${why}); trying again`);
@@ -109,6 +139,7 @@ export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions):
 
   return {
     unreadyBecause: () => (redis.status === 'ready' ? trouble : 'Redis does not answer'),
+    degradedBecause: () => degraded,
     started,
     stop() {
       stopped = true;
@@ -121,13 +152,13 @@ export function watchReadiness({ redis, keys, depends, log }: ReadinessOptions):
 const HOPELESS: [RegExp, string][] = [
   [
     /^(NOAUTH|WRONGPASS)|invalid password/,
-    'Redis asks for another password: put it into REDIS_URL, redis://[user]:password@host',
+    'Redis asks for another password: put it into REDIS_PASSWORD, or into REDIS_URL, redis://[user]:password@host',
   ],
   [
     /DB index/,
     'Redis has no database of the number in REDIS_URL: leave it out, or raise databases in redis.conf',
   ],
-  [/Unknown RESP type/, 'What answers at REDIS_URL is not a Redis: mend its host or port'],
+  [/Unknown RESP type/, 'What answers at SETTING is not a Redis: mend its host or port'],
 ];
 
 /** The kind of an error, without what it was about: ioredis's messages can hold arguments. */
@@ -136,31 +167,78 @@ function wordOf(error: Error & { code?: string }): string {
   return error.code ?? /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? error.name;
 }
 
-/** What is amiss with a Redis, if anything. Throws if it can never do. */
-async function inspect(
-  redis: FootfallRedis,
-  keys: Keys,
-): Promise<{ amiss?: string; warning: string | undefined }> {
-  const info = await redis.info();
+interface Found {
+  /** Why nothing can be done with it. */
+  amiss?: string;
+  /** What of it can't be. */
+  degraded?: string;
+  warning?: string | undefined;
+}
+
+/** What is amiss with Redis, if anything. Throws if it can never do, or none of its nodes answers. */
+async function inspect({ redis, setting, durability, keys }: ReadinessOptions): Promise<Found> {
+  const nodes = primariesOf(redis);
+  const inspected = await Promise.allSettled(nodes.map((node) => inspectNode(node, durability)));
+  const answered = inspected.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const hopeless = inspected.find((one) => one.status === 'rejected' && one.reason instanceof CannotStart);
+  if (hopeless?.status === 'rejected') throw hopeless.reason;
+  if (answered.length === 0)
+    throw (inspected[0] as PromiseRejectedResult | undefined)?.reason ?? new Error('no node');
+  const warning = answered.find((one) => one.warning)?.warning;
+  const amiss = answered.find((one) => one.amiss)?.amiss;
+  if (amiss !== undefined) return { amiss, warning };
+
+  const good = new Set(nodes.filter((_, i) => inspected[i]!.status === 'fulfilled'));
+  const here: string[] = [];
+  for (let shard = 0; shard < keys.shards; shard++) {
+    const node = nodeOf(redis, keys.shard(shard));
+    if (node && good.has(node)) here.push(keys.shard(shard));
+  }
+  if (here.length === 0) return { amiss: 'no shard can be reached', warning };
+  // A script that is refused a command in its middle has written half.
+  const refused = await redis.ffRights(here[0]!, COMMANDS);
+  if (refused.length > 0) {
+    const mend = 'give it the rules of docs/security.md';
+    return { amiss: `the Redis user of ${setting} may not run ${refused.join(', ')}: ${mend}`, warning };
+  }
+  const away = keys.shards - here.length;
+  return { warning, ...(away > 0 && { degraded: `${away} of ${keys.shards} shards are away` }) };
+}
+
+async function inspectNode(node: Redis, durability: Config['durability']): Promise<Found> {
+  const info = await node.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const version = field('redis_version') ?? '0';
   if (Number.parseInt(version, 10) < OLDEST_REDIS) {
     throw new CannotStart(`Redis ${version} is too old: install Redis ${OLDEST_REDIS} or newer, or Valkey`);
   }
-  const warning =
-    field('aof_enabled') === '0'
-      ? 'Redis keeps no append-only file, so a crash loses data: redis-cli CONFIG SET appendonly yes'
-      : undefined;
   const policy = field('maxmemory_policy');
+  const warning = warningOf(durability, field);
   if (policy !== 'noeviction') {
     const mend = 'redis-cli CONFIG SET maxmemory-policy noeviction';
     return { amiss: `Redis may drop profiles in silence (maxmemory-policy ${policy}): ${mend}`, warning };
   }
-  // A script that is refused a command in its middle has written half.
-  const refused = await redis.ffRights(keys.shard(0), COMMANDS);
-  if (refused.length > 0) {
-    const mend = 'give it the rules of docs/security.md';
-    return { amiss: `the Redis user of REDIS_URL may not run ${refused.join(', ')}: ${mend}`, warning };
+  if (durability !== 'disk') return { warning };
+  const appendfsync = field('aof_enabled') === '1' ? await settingOfRedis(node, 'appendfsync') : 'no file';
+  if (appendfsync === 'always') return { warning };
+  const mend = 'redis-cli CONFIG SET appendonly yes, and CONFIG SET appendfsync always';
+  return {
+    amiss: `DURABILITY=disk, but Redis does not sync before it answers (${appendfsync}): ${mend}`,
+    warning,
+  };
+}
+
+function warningOf(durability: Config['durability'], field: (name: string) => string | undefined) {
+  if (field('aof_enabled') === '0') {
+    return 'Redis keeps no append-only file, so a crash loses data: redis-cli CONFIG SET appendonly yes';
   }
-  return { warning };
+  if (durability === 'replica' && field('connected_slaves') === '0') {
+    return 'DURABILITY=replica, but Redis has no replica now: events are answered 503 until one is there';
+  }
+  return undefined;
+}
+
+async function settingOfRedis(node: Redis, name: string): Promise<string | undefined> {
+  const reply = (await node.config('GET', name)) as string[];
+  return reply[1];
 }

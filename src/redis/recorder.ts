@@ -5,6 +5,7 @@ import type { Client } from '../http/clients.ts';
 import { FOLDED, type Metrics } from '../metrics.ts';
 import { type Clock, DAY, dateOf, datesBetween, dayOf, monthEnd, SECOND, WINDOW_DAYS } from '../time.ts';
 import { answerOf } from './calls.ts';
+import type { Confirm } from './durability.ts';
 import { Damaged, Unwelcome } from './errors.ts';
 import { createGrouping, promised, type Waiter } from './grouping.ts';
 import { encodeId, type Keys, thing } from './keys.ts';
@@ -51,11 +52,12 @@ export interface RecorderOptions {
   limits: Limits;
   mostInFlight: number;
   door: Door;
+  confirm: Confirm;
   metrics: Metrics;
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { redis, keys, clock, limits, mostInFlight, door, metrics } = options;
+  const { redis, keys, clock, limits, mostInFlight, door, confirm, metrics } = options;
   const gap = String(limits.sessionGapSeconds * SECOND);
   const maxViews = String(limits.maxViewsPerUserDay);
   const maxPages = String(limits.maxPagesPerUserDay);
@@ -89,8 +91,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       for (const event of events) {
         addArguments(args, event, isFull ? '-' : door.of(event.client));
       }
-      const call = redis.ffRecord(keys.shard(shard), args);
-      const reply = await answerOf(metrics, 'record', events.length, call);
+      const key = keys.shard(shard);
+      const reply = await answerOf(metrics, 'record', events.length, redis.ffRecord(key, args));
+      await confirm?.(key);
       for (let i = 0; i < FOLDED.length; i++) metrics.folded(FOLDED[i]!, reply[events.length + i] as number);
       return events.map(({ client }, i) => {
         const outcome = reply[i] as RecordOutcome;

@@ -45,6 +45,7 @@ export interface Commands {
   ffRights(shard: string, args: string[]): Promise<RightsReply>;
 }
 
+/** Of a cluster too: it has whatever is called here. See nodes.ts for what is asked of single nodes. */
 export type FootfallRedis = Redis & Commands;
 
 /** For ioredis's `scripts` option. It sends EVALSHA and falls back to EVAL, so a SCRIPT FLUSH costs one round trip. */

@@ -26,6 +26,12 @@ function crc16OfBytes(bytes: Buffer): number {
   return crc;
 }
 
+/** The slot of a key: of what stands in its first braces, if there is anything. */
+export function slotOf(key: string): number {
+  const tag = /\{([^}]+)\}/.exec(key)?.[1];
+  return crc16(tag ?? key) % SLOTS;
+}
+
 /**
  * The tags of the shards: for shard i the smallest integer whose slot lies in the i-th equal part of the slots, so that
  * shards lie evenly however many nodes share the slots. (Plain 0–255 would give 64 nodes between 0 and 8 shards each.)

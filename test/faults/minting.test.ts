@@ -99,7 +99,7 @@ test.each([1, 2])('new users and page names without end, %i workers', async (wor
   await store.redis.setrange('filler', 46 * MB, 'x');
   // Those who did come in invent page names. These are folded in time; each view still takes its hundred bytes.
   const names = await beside(stand, others, () =>
-    bots.run({ kind: 'names', port, seconds: 2 * SECONDS, connections: 100, users: KNOWN, from: BOTS }),
+    bots.run({ kind: 'names', port, seconds: SECONDS, connections: 100, users: KNOWN, from: BOTS }),
   );
   const after = (names.used * MB) / MAXMEMORY;
   const folded = figure(await metricsOf(port), 'footfall_names_folded_total{kind="page"}');

@@ -41,7 +41,7 @@ export function service(redis: FootfallRedis, config: Partial<Config> = {}, cloc
   });
   protection.overload.stop(); // its timer would keep all of this for as long as the tests run
   const door = { ...protection.limits, isFull: () => false, isScarce: () => false };
-  const services = createServices(redis, settings, clock, metrics, door);
+  const services = createServices(redis, settings, clock, metrics, { door });
   const app = createApp({
     ...services,
     ...protection,

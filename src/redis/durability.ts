@@ -1,0 +1,48 @@
+// What an answer promises beyond Redis's memory, by DURABILITY. For `local` and `disk` Redis itself does all of it before it
+// replies; for `replica` it is asked whether one has what was written.
+
+import type { Redis } from 'ioredis';
+import { fromRedis, Unavailable } from './errors.ts';
+import { nodeOf } from './nodes.ts';
+import type { FootfallRedis } from './scripts.ts';
+
+/** Resolves when what was just written under a key is safe; rejects if that is not known. Undefined where there is nothing to wait for. */
+export type Confirm = ((key: string) => Promise<void>) | undefined;
+
+const REPLICAS = 1;
+
+/**
+ * Asks with WAIT, once for all that was written meanwhile. It must be asked on the connection that wrote, and holds that up,
+ * so the client should be one that only writes. A connection of later would speak for another master perhaps, one that
+ * never had the write.
+ */
+export function onReplica(redis: FootfallRedis, withinMs: number): NonNullable<Confirm> {
+  const asked = new Map<unknown, Promise<void>>(); // by connection
+
+  async function ask(node: Redis, connection: unknown): Promise<void> {
+    await new Promise(setImmediate); // for the others whose replies came together with ours
+    asked.delete(connection);
+    if (connectionOf(node) !== connection) throw new Unavailable('The connection was lost');
+    let replicas: number;
+    try {
+      replicas = await node.wait(REPLICAS, withinMs);
+    } catch (error) {
+      throw fromRedis(error);
+    }
+    if (replicas < REPLICAS) throw new Unavailable('No replica has it');
+  }
+
+  return async (key) => {
+    const node = nodeOf(redis, key);
+    const connection = node && connectionOf(node);
+    if (!node || !connection) throw new Unavailable('The connection was lost');
+    let answer = asked.get(connection);
+    if (!answer) {
+      answer = ask(node, connection);
+      asked.set(connection, answer);
+    }
+    return answer;
+  };
+}
+
+const connectionOf = (node: Redis): unknown => (node as unknown as { stream: unknown }).stream;
