@@ -7,6 +7,7 @@
 --   dropped            ff:{0}:user:<user>:<day>:stats, :pages, :visits and :events; …:<month>:logins
 --   counted down       ff:{0}:<day>:visitors and :returning, ff:{0}:<month>:logins, ff:{0}:site:<site>:<day>:stats
 --   written            ff:{0}:erased:<sha1 of user>
+-- KEYS[2]  ff:{0}:     never there, as little as the first: two keys keep a cluster from running half a slot
 --
 -- ARGV[1]  now         ms since 1970
 -- ARGV[2]  mark_ttl    ms

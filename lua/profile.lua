@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  ff:{0}   what every key of the shard begins with
 --   reads           ff:{0}:user:<user>:<day>:stats and :pages for the seven days, derived from it: the same slot
+-- KEYS[2]  ff:{0}:  never there, as little as the first: two keys keep a cluster from running half a slot
 --
 -- ARGV[1]  gap      longest step between neighbouring views that counts as time spent, ms
 -- ARGV[2]  dates    the seven days of the window in one string, oldest first

@@ -9,6 +9,7 @@
 --   read               ff:{0}:erased:<sha1 of user>
 --   about everybody    ff:{0}:<day>:visitors and :returning, ff:{0}:<month>:logins,
 --                      ff:{0}:site:<site>:<day>:stats, :pages and :hll
+-- KEYS[2]  ff:{0}:     never there, as little as the first: two keys keep a cluster from running half a slot
 --
 -- ARGV[1]   midnight      of today, ms since 1970
 -- ARGV[2]   now           ms since that midnight

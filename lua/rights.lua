@@ -2,6 +2,7 @@
 -- What the Redis user may not do. Asked before any work: a script that is refused a command in its middle has written half.
 --
 -- KEYS[1]  ff:{0}   what every key of the shard begins with
+-- KEYS[2]  ff:{0}:  never there, as little as the first: two keys keep a cluster from running half a slot
 -- ARGV              commands
 --
 -- Returns those of the commands that this user may not run.

@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  ff:{0}   what every key of the shard begins with
 --   reads           ff:{0}:<day>:visitors and :returning, derived from it: the same slot
+-- KEYS[2]  ff:{0}:  never there, as little as the first: two keys keep a cluster from running half a slot
 --
 -- ARGV[1]  dates    the days in one string, oldest first, at most nine
 -- ARGV[2]  thing    'name:<page>', 'url:<url>', 'site:<site>', 'site:<site>:name:<page>' or 'site:<site>:url:<url>'

@@ -20,27 +20,37 @@ export interface CommandOptions extends OpenOptions {
 
 /** Runs a command about one user: its arguments are the user and flags, in any order; after `--` there are no flags. */
 export async function runCommand({ usage, flags: known = [], run, ...open }: CommandOptions): Promise<void> {
-  process.stdout.on('error', () => undefined); // a pager that was left early
   const args = process.argv.slice(2);
   const end = args.includes('--') ? args.indexOf('--') : args.length;
   const flags = new Set(args.slice(0, end).filter((arg) => known.includes(arg)));
   const users = [...args.slice(0, end).filter((arg) => !known.includes(arg)), ...args.slice(end + 1)];
   const fault = users.length === 1 ? faultOf(users[0]!) : '';
   if (fault !== undefined) {
-    complain(`${fault && `${fault}\n`}usage: ${usage}`, EXIT.misused);
+    misused(usage, fault);
     return;
   }
-  try {
-    const config = readConfig(readEnv());
+  await withSettings(async (config) => {
     const redis = await openStore(config, open);
     try {
       process.stdout.write(await run({ redis, config, userId: users[0]!, flags }));
     } finally {
       redis.disconnect();
     }
+  });
+}
+
+/** Does some work with the settings; what fails is said in a line. */
+export async function withSettings(work: (config: Config) => Promise<void>): Promise<void> {
+  process.stdout.on('error', () => undefined); // a pager that was left early
+  try {
+    await work(readConfig(readEnv()));
   } catch (error) {
     complain(messageOf(error), error instanceof ConfigError ? EXIT.misused : EXIT.failed);
   }
+}
+
+export function misused(usage: string, fault = ''): void {
+  complain(`${fault && `${fault}\n`}usage: ${usage}`, EXIT.misused);
 }
 
 function faultOf(userId: string): string | undefined {

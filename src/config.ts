@@ -110,13 +110,13 @@ function nodes(name: string, standardPort: number, meaning: string): Setting<Hos
       const found = value
         .split(',')
         .filter((text) => text.trim())
-        .map((text) => nodeOf(text.trim(), standardPort));
+        .map((text) => hostPort(text.trim(), standardPort));
       return found.length > 0 && !found.includes(undefined) ? (found as HostPort[]) : undefined;
     },
   };
 }
 
-function nodeOf(text: string, standardPort: number): HostPort | undefined {
+export function hostPort(text: string, standardPort = 6379): HostPort | undefined {
   const [, six, name, port = String(standardPort)] =
     /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
   const host = six ?? name;

@@ -2,7 +2,7 @@
 
 import { CannotStart } from '../cannotStart.ts';
 import { createKeys, encodeId, type Keys, LAYOUT_VERSION } from '../redis/keys.ts';
-import { assemble, type FootfallRedis, type ProfileReply } from '../redis/scripts.ts';
+import { assemble, declaredKeys, type FootfallRedis, type ProfileReply } from '../redis/scripts.ts';
 import { datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
 
 /** A key's content, or why it can't be read; undefined where there is no such key. */
@@ -77,7 +77,7 @@ export async function readUser(
   const mark = keys.erased(userId);
   multi.get(mark).pttl(mark);
   const window = datesBetween(today - WINDOW_DAYS + 1, today);
-  multi.call('EVAL_RO', assemble('profile'), 1, shard, gap, window, encodeId(userId));
+  multi.call('EVAL_RO', assemble('profile'), 2, ...declaredKeys(shard), gap, window, encodeId(userId));
 
   const replies = ((await multi.exec()) ?? []).values();
   const next: Replies = () => replies.next().value ?? [new Error('no reply'), undefined];

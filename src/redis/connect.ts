@@ -2,7 +2,7 @@
 
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { Clustered, Place, Watched } from './place.ts';
-import { type FootfallRedis, loadScripts } from './scripts.ts';
+import { addScripts, type FootfallRedis } from './scripts.ts';
 
 const LINGER = 200; // ms that a socket which is being closed may take
 
@@ -40,13 +40,12 @@ export function connectRedis(place: Place, timeoutMs: number): FootfallRedis {
     // The recorder groups calls itself.
     enableAutoPipelining: false,
     lazyConnect: true,
-    scripts: loadScripts(),
   } satisfies RedisOptions;
-  if ('sentinels' in place) return new Redis({ ...options, ...watchedOptions(place) }) as FootfallRedis;
+  if ('sentinels' in place) return addScripts(new Redis({ ...options, ...watchedOptions(place) }));
   const redis = place.url.startsWith('unix://')
     ? new Redis({ ...options, path: decodeURIComponent(new URL(place.url).pathname) }) // as a string, ioredis would cut it at a ?
     : new Redis(place.url, options);
-  return redis as FootfallRedis;
+  return addScripts(redis);
 }
 
 function watchedOptions({ sentinels, master, sentinelPassword, tls }: Watched) {
@@ -72,7 +71,9 @@ function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
     enableOfflineQueue: false,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
-    retryDelayOnTryAgain: 50,
+    // A slot that is being moved refuses scripts until all of it has: some tens of ms, more where it holds much.
+    retryDelayOnTryAgain: 20,
+    maxRedirections: 1000, // commandTimeout ends it sooner
     // Where a slot is now is told by MOVED, if there is somebody left to tell.
     slotsRefreshInterval: 2000,
     slotsRefreshTimeout: 500,
@@ -84,7 +85,6 @@ function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
     // Its replicas are behind: the next read must see what was recorded.
     scaleReads: 'master' as const,
     lazyConnect: true,
-    scripts: loadScripts(),
   } satisfies ClusterOptions;
   const cluster = new Cluster(place.nodes, options);
   // A node's connection is made with the first call for it; that one would wait, and the next ones fail.
@@ -92,7 +92,7 @@ function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
     if (node.status === 'wait' && !node.options.readOnly) node.connect().catch(() => undefined);
   });
   // What is called of it, a cluster has as well.
-  return cluster as unknown as FootfallRedis;
+  return addScripts(cluster as unknown as Redis);
 }
 
 function credentialsOf({ username, password }: Place) {

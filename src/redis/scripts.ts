@@ -48,16 +48,31 @@ export interface Commands {
 /** Of a cluster too: it has whatever is called here. See nodes.ts for what is asked of single nodes. */
 export type FootfallRedis = Redis & Commands;
 
-/** For ioredis's `scripts` option. It sends EVALSHA and falls back to EVAL, so a SCRIPT FLUSH costs one round trip. */
-export function loadScripts() {
-  return {
-    ffRecord: { lua: assemble('record'), numberOfKeys: 1 },
-    ffProfile: { lua: assemble('profile'), numberOfKeys: 1, readOnly: true },
-    ffDays: { lua: assemble('days'), numberOfKeys: 1, readOnly: true },
-    ffVisitors: { lua: assemble('visitors'), numberOfKeys: 1, readOnly: true },
-    ffErase: { lua: assemble('erase'), numberOfKeys: 1 },
-    ffRights: { lua: assemble('rights'), numberOfKeys: 1, readOnly: true },
-  };
+const SCRIPTS = {
+  ffRecord: { file: 'record' },
+  ffProfile: { file: 'profile', readOnly: true },
+  ffDays: { file: 'days', readOnly: true },
+  ffVisitors: { file: 'visitors', readOnly: true },
+  ffErase: { file: 'erase' },
+  ffRights: { file: 'rights', readOnly: true },
+} satisfies Record<keyof Commands, { file: string; readOnly?: true }>;
+
+/**
+ * The keys that a script's call declares. Neither is ever there: a script derives its keys from the first. There are two of
+ * them since a cluster runs a call of one key on the half of a slot that has been moved already, and answers one of two
+ * with TRYAGAIN until all of it has.
+ */
+export const declaredKeys = (shard: string): [string, string] => [shard, `${shard}:`];
+
+/** Gives a client the scripts. It sends EVALSHA and falls back to EVAL, so a SCRIPT FLUSH costs one round trip. */
+export function addScripts(redis: Redis): FootfallRedis {
+  const client = redis as unknown as Record<string, (...args: unknown[]) => unknown>;
+  for (const [name, { file, ...rest }] of Object.entries(SCRIPTS)) {
+    redis.defineCommand(name, { lua: assemble(file), numberOfKeys: 2, ...rest });
+    const call = client[name]!.bind(client);
+    client[name] = (shard, args) => call(...declaredKeys(shard as string), args);
+  }
+  return redis as FootfallRedis;
 }
 
 /** The text of `lua/<name>.lua` with each `-- @include x/y` replaced by `lua/x/y.lua`. */
