@@ -23,12 +23,15 @@ export async function failOverWatched(place: Watched, say: Say): Promise<void> {
   });
   const before = await masterBy(sentinel, place.master);
   const master = await reach(before, place);
+  const online = replicasIn(await master.info('replication')).filter(({ state }) => state === 'online');
+  const replicas = await Promise.all(online.map((replica) => reach(replica, place)));
   try {
+    if (replicas.length === 0) throw new CannotStart(`${shown(before)} has no replica that is in sync`);
     say(`${shown(before)} is the master; its writes wait`);
     const since = performance.now();
     await master.client('PAUSE', PAUSE, 'WRITE');
     try {
-      await until('no replica has caught up', CATCH_UP, () => hasReplicaInSync(master));
+      await until('no replica has caught up', CATCH_UP, () => hasReplicaInSync(master, replicas));
       await sentinel.call('SENTINEL', 'FAILOVER', place.master);
       await until('the sentinels name no other master', PAUSE, async () => {
         return shown(await masterBy(sentinel, place.master)) !== shown(before);
@@ -40,8 +43,7 @@ export async function failOverWatched(place: Watched, say: Say): Promise<void> {
     const after = await masterBy(sentinel, place.master);
     say(`${shown(after)} is the master, after ${Math.round(performance.now() - since)} ms`);
   } finally {
-    sentinel.disconnect();
-    master.disconnect();
+    for (const redis of [sentinel, master, ...replicas]) redis.disconnect();
   }
 }
 
@@ -78,10 +80,15 @@ async function masterBy(sentinel: Redis, name: string): Promise<HostPort> {
   return { host: found[0], port: Number(found[1]) };
 }
 
-async function hasReplicaInSync(master: Redis): Promise<boolean> {
-  const info = await master.info('replication');
-  const offset = Number(/^master_repl_offset:(\d+)/m.exec(info)?.[1]);
-  return replicasIn(info).some((replica) => replica.state === 'online' && replica.offset >= offset);
+/** What the master knows of a replica is a second old, so each is asked itself. */
+async function hasReplicaInSync(master: Redis, replicas: Redis[]): Promise<boolean> {
+  const [wanted, ...had] = await Promise.all([master, ...replicas].map(offsetOf));
+  return had.some((offset) => offset >= wanted!);
+}
+
+async function offsetOf(redis: Redis): Promise<number> {
+  const info = await redis.info('replication').catch(() => '');
+  return Number(/^master_repl_offset:(\d+)/m.exec(info)?.[1] ?? -1);
 }
 
 interface Replica extends HostPort {

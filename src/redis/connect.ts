@@ -74,8 +74,8 @@ function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
     // A slot that is being moved refuses scripts until all of it has: some tens of ms, more where it holds much.
     retryDelayOnTryAgain: 20,
     maxRedirections: 1000, // commandTimeout ends it sooner
-    // Where a slot is now is told by MOVED, if there is somebody left to tell.
-    slotsRefreshInterval: 2000,
+    // Where a slot is now is told by MOVED, if there is somebody left to tell; otherwise it has to be asked.
+    slotsRefreshInterval: 1000,
     slotsRefreshTimeout: 500,
     clusterRetryStrategy: soonAgain,
     // The default never goes back to a node that was lost, and came again.
@@ -91,6 +91,7 @@ function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
   cluster.on('+node', (node: Redis) => {
     if (node.status === 'wait' && !node.options.readOnly) node.connect().catch(() => undefined);
   });
+  cluster.on('node error', () => cluster.status === 'ready' && cluster.refreshSlotsCache());
   // What is called of it, a cluster has as well.
   return addScripts(cluster as unknown as Redis);
 }
