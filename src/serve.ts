@@ -78,14 +78,13 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
     redis: () => figuresOf(redis),
   });
 
-  let stopping = false;
   const app = createApp({
     ...services,
     clock: Date.now,
     ...protection,
     metrics: isWorker ? { ...metrics, text: shareMetrics(metrics.registry) } : metrics,
     log,
-    unreadyBecause: () => (stopping ? 'stopping' : readiness.unreadyBecause()),
+    unreadyBecause: () => (app.locals.stopping ? 'stopping' : readiness.unreadyBecause()),
     degradedBecause: readiness.degradedBecause,
   });
   const server = createFastServer(app, {
@@ -101,10 +100,7 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
   const away = new Promise((resolve) => redis.once('close', resolve));
   await (placeOf(config) === undefined ? readiness.started : Promise.race([readiness.started, away]));
   await listen(server, config);
-  cleanup.push(() => {
-    stopping = true;
-    return close();
-  });
+  cleanup.push(close);
   return {
     port: (server.address() as AddressInfo).port,
     started: readiness.started,

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Express } from 'express';
 
 /** How long a connection without a request stays open while stopping: a request may be on its way. */
@@ -10,15 +11,30 @@ const LAST_CALL = 200;
 
 /**
  * Gives what stops a server. Node's own `close` cuts every connection that is between two requests, though the next may be
- * on its way, keeps those that were never used, and lets requests under way end with their connection kept alive.
+ * on its way, resets those that wait to be accepted, keeps those that were never used, and lets requests under way end with their connection kept alive.
  */
 export function closing(server: Server, app: Express): () => Promise<void> {
   const sockets = new Set<Socket>();
+  let accepted = 0;
   server.on('connection', (socket: Socket) => {
+    accepted++;
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+
+  /** The kernel resets what nobody has accepted when listening ends, and Node accepts one connection a turn. */
+  async function acceptWaiting(): Promise<void> {
+    const deadline = performance.now() + LAST_CALL;
+    let before: number;
+    await turn(); // the one under way may have accepted before it heard the signal
+    do {
+      before = accepted;
+      await turn();
+    } while (accepted > before && performance.now() < deadline);
+  }
+
   return async () => {
+    await acceptWaiting();
     app.locals.stopping = true; // each answer from now on closes its connection
     const closed = once(server, 'close');
     TcpServer.prototype.close.call(server);

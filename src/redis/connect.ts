@@ -9,7 +9,10 @@ const LINGER = 200; // ms that a socket which is being closed may take
 /** Back soon after Redis is: service resumes within 1.5 s of its port opening. */
 const soonAgain = (times: number) => Math.min(50 * 2 ** Math.min(times - 1, 5), 1000) + Math.random() * 50;
 
-function connectionOptions(timeoutMs: number) {
+/** By what an operator sees whose a connection is. */
+export const SERVICE = 'footfall';
+
+function connectionOptions(timeoutMs: number, name: string) {
   return {
     // A write whose reply was lost may have run. Only the caller may send it again (it is idempotent), and only the
     // caller knows that it failed: ioredis must neither repeat it (with 0, what is under way fails with its connection)
@@ -25,15 +28,15 @@ function connectionOptions(timeoutMs: number) {
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
     // Replies keep one shape, and integers are exact: ioredis 6.0.0 reads large RESP3 numbers inexactly.
     protocol: 2 as const,
-    connectionName: 'footfall',
+    connectionName: name,
     disableClientInfo: true, // the user of docs/security.md may not send it, and Redis would note that
   } satisfies RedisOptions;
 }
 
-export function connectRedis(place: Place, timeoutMs: number): FootfallRedis {
-  if ('nodes' in place) return connectCluster(place, timeoutMs);
+export function connectRedis(place: Place, timeoutMs: number, name = SERVICE): FootfallRedis {
+  if ('nodes' in place) return connectCluster(place, timeoutMs, name);
   const options = {
-    ...connectionOptions(timeoutMs),
+    ...connectionOptions(timeoutMs, name),
     ...credentialsOf(place),
     enableOfflineQueue: false,
     retryStrategy: soonAgain,
@@ -63,9 +66,13 @@ function watchedOptions({ sentinels, master, sentinelPassword, tls }: Watched) {
   } satisfies RedisOptions;
 }
 
-function connectCluster(place: Clustered, timeoutMs: number): FootfallRedis {
+function connectCluster(place: Clustered, timeoutMs: number, name: string): FootfallRedis {
   const options = {
-    redisOptions: { ...connectionOptions(timeoutMs), ...credentialsOf(place), ...(place.tls && { tls: {} }) },
+    redisOptions: {
+      ...connectionOptions(timeoutMs, name),
+      ...credentialsOf(place),
+      ...(place.tls && { tls: {} }),
+    },
     // A call whose node is not there fails at once, and the caller sends it again; only what Redis has refused without
     // running it is sent again here, for so long as a caller waits.
     enableOfflineQueue: false,

@@ -62,6 +62,12 @@ export function encodeId(id: string): string {
   return id.replace(ENCODED, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+export function decodeId(encoded: string): string {
+  return encoded.replace(/%([0-9A-F]{2})/g, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}
+
 export type SitePart = 'stats' | 'pages' | 'hll';
 
 const PLAIN_BYTES = 40;

@@ -20,7 +20,11 @@ export interface OpenOptions {
 export async function openStore(config: Config, { readOnly = false }: OpenOptions = {}) {
   const place = placeOf(config);
   const timeoutMs = Math.max(config.redisTimeoutMs, PATIENCE);
-  const redis = connectRedis(place ?? { url: privateRedisUrl(config.dataDir) }, timeoutMs);
+  const redis = connectRedis(
+    place ?? { url: privateRedisUrl(config.dataDir) },
+    timeoutMs,
+    'footfall-command',
+  );
   if (readOnly) refuseWrites(redis);
   let fault: (Error & { code?: string }) | undefined;
   redis.on('error', (error) => {

@@ -40,7 +40,7 @@ export async function startRedis({ cluster, tcp, args = [] }: TestRedisOptions =
     { stdio: 'ignore' },
   );
   const url = port > 0 ? `redis://127.0.0.1:${port}` : `unix://${socket}`;
-  const redis = connectRedis({ url }, 5000);
+  const redis = connectRedis({ url }, 5000, 'footfall-test');
   redis.on('error', () => undefined); // until it listens
   const stop = async () => {
     redis.disconnect();

@@ -1,0 +1,148 @@
+// `npm run reshard`: everything that is stored, into other shards, another Redis or a cluster, while no service runs. The
+// settings say where it is; the arguments where it goes.
+
+import { parseArgs } from 'node:util';
+import { CannotStart } from '../cannotStart.ts';
+import { misused, withSettings } from '../command.ts';
+import { type Config, readConfig } from '../config.ts';
+import { readEnv } from '../env.ts';
+import { SERVICE } from '../redis/connect.ts';
+import { createKeys } from '../redis/keys.ts';
+import { checkMeta } from '../redis/meta.ts';
+import { primariesOf } from '../redis/nodes.ts';
+import { openStore } from '../redis/openStore.ts';
+import { placeOf } from '../redis/place.ts';
+import { startPrivateRedis } from '../redis/privateRedis.ts';
+import type { FootfallRedis } from '../redis/scripts.ts';
+import { SECOND } from '../time.ts';
+import { copyAll, type Side } from './copy.ts';
+import { findStored } from './source.ts';
+import { compare } from './verify.ts';
+
+const USAGE = `npm run reshard -- [--shards N] [--key-prefix NAME]
+    [--redis-url URL | --redis-cluster HOST:PORT,… | --redis-sentinels HOST:PORT,… --redis-master NAME] [--drop-source]
+What is left out stays as the settings have it. --drop-source deletes what was copied, once both sides are equal.`;
+
+/** Where it goes, by the settings that say so. */
+const TARGET = {
+  shards: 'SHARDS',
+  'key-prefix': 'KEY_PREFIX',
+  'redis-url': 'REDIS_URL',
+  'redis-cluster': 'REDIS_CLUSTER',
+  'redis-sentinels': 'REDIS_SENTINELS',
+  'redis-master': 'REDIS_MASTER',
+} as const;
+const PLACES = ['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_SENTINELS'];
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const count = (n: number) => n.toLocaleString('en');
+
+/** The settings after it, by what was asked for; undefined where that makes no sense. */
+function targetOf(values: Record<string, string | boolean | undefined>): Record<string, string> | undefined {
+  const given = Object.entries(TARGET).flatMap(([option, name]) => {
+    const value = values[option];
+    return typeof value === 'string' ? [[name, value] as const] : [];
+  });
+  return given.length > 0 ? Object.fromEntries(given) : undefined;
+}
+
+async function reshard(config: Config, asked: Record<string, string>, drop: boolean): Promise<void> {
+  const env = readEnv();
+  const elsewhere = PLACES.some((name) => asked[name] !== undefined);
+  const kept = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !elsewhere || !PLACES.includes(name)),
+  );
+  const target = readConfig({ ...kept, ...(elsewhere && { SHARDS: '' }), ...asked });
+  const own = placeOf(config)
+    ? undefined
+    : await startPrivateRedis(config.dataDir, config.durability, (_level, message) => say(message));
+  const opened: FootfallRedis[] = [];
+  try {
+    const open = async (settings: Config): Promise<Side> => {
+      const redis = await openStore(settings);
+      opened.push(redis);
+      return { redis, keys: createKeys(settings.keyPrefix, settings.shards, settings.lateLoginDays) };
+    };
+    const from = await open(config);
+    const to = await open(target);
+    await checkMeta(from.redis, from.keys, config);
+    for (const { redis } of [from, to]) await mustBeAlone(redis);
+    if ((await to.redis.exists(to.keys.meta)) > 0) {
+      throw new CannotStart(
+        `there is a ${to.keys.meta} already where it goes: choose another --key-prefix, or another Redis`,
+      );
+    }
+
+    const now = Date.now();
+    const since = performance.now();
+    const stored = await findStored(from.redis, from.keys);
+    say(
+      `${count(stored.users.size)} users, ${count(stored.shared.size)} counts, ${count(stored.marks.length)} marks of erasures`,
+    );
+    if (stored.foreign.length > 0) {
+      say(
+        `${count(stored.foreign.length)} keys of ${from.keys.prefix} are not known to this version, and stay where they are`,
+      );
+    }
+    let said = since;
+    await copyAll({
+      from,
+      to,
+      stored,
+      now,
+      onProgress(users) {
+        if (performance.now() - said < SECOND) return;
+        said = performance.now();
+        say(`${count(users)} users copied`);
+      },
+    });
+    const { profiles, counts, faults } = await compare({ ...config, from, to, stored, now });
+    if (faults.length > 0)
+      throw new CannotStart(`both sides differ, nothing was deleted: ${faults.join('; ')}`);
+    await checkMeta(to.redis, to.keys, target);
+    const seconds = (performance.now() - since) / SECOND;
+    say(
+      `${count(profiles)} profiles and ${count(counts)} counts are equal on both sides, after ${seconds.toFixed(1)} s`,
+    );
+    if (drop) say(`${count(await dropAll(from))} keys deleted where it was`);
+    else say('What was copied is still there, and an erasure from now on misses it: see --drop-source');
+    say('Start the service with');
+    for (const [name, value] of Object.entries({ ...asked, SHARDS: String(target.shards) }))
+      say(`  ${name}=${value}`);
+  } finally {
+    for (const redis of opened) redis.disconnect();
+    await own?.stop();
+  }
+}
+
+/** A service that runs would write on while its keys are read. */
+async function mustBeAlone(redis: FootfallRedis): Promise<void> {
+  for (const node of primariesOf(redis)) {
+    const list = (await node.client('LIST')) as string;
+    if (list.includes(` name=${SERVICE} `))
+      throw new CannotStart('a service is connected to this Redis: stop it first');
+  }
+}
+
+async function dropAll({ redis, keys }: Side): Promise<number> {
+  let dropped = 0;
+  for (const node of primariesOf(redis)) {
+    let cursor = '0';
+    do {
+      const [next, found] = await node.scan(cursor, 'MATCH', `${keys.prefix}:{*`, 'COUNT', 1000);
+      cursor = next;
+      dropped += (await Promise.all(found.map((key) => redis.unlink(key)))).reduce((sum, n) => sum + n, 0);
+    } while (cursor !== '0');
+  }
+  return dropped + (await redis.unlink(keys.meta));
+}
+
+const strings = Object.fromEntries(Object.keys(TARGET).map((name) => [name, { type: 'string' as const }]));
+try {
+  const { values } = parseArgs({ options: { ...strings, 'drop-source': { type: 'boolean' } } });
+  const asked = targetOf(values);
+  if (asked) await withSettings((config) => reshard(config, asked, values['drop-source'] === true));
+  else misused(USAGE);
+} catch (error) {
+  misused(USAGE, (error as Error).message.split(/\. |\n/)[0]);
+}
