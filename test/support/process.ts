@@ -93,6 +93,7 @@ export function useProcesses(): Processes {
     for (const step of atEnd.reverse()) await step();
     atEnd = [];
     rmSync(dir, { recursive: true, force: true });
+    dir = '';
   });
 
   function begin(
@@ -234,6 +235,7 @@ function lives({ pid, exitCode, signalCode }: ChildProcess): boolean {
 
 /** What works in a folder, or has it in its environment. */
 function pidsIn(dir: string): number[] {
+  if (dir === '') return []; // a hook before it failed; every process of the machine would match
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => {
