@@ -74,8 +74,8 @@ test('control: what such a Redis loses', async () => {
   const calls = await strike(running, async () => {
     while ((await evictedKeys()) < 50) await store.redis.rpush(BALLAST, piece);
   });
-  await more(running, long(1200, 200));
   await store.redis.config('SET', 'maxmemory', '1gb');
+  await more(running, long(1200, 200));
   const { acknowledged, statuses } = await running.finish(3000);
   const { lost, visitorsOff } = await audit(running);
   reportRow(
