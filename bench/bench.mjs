@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { measureBatches } from './batches.mjs';
 import { chartOf } from './chart.mjs';
 import { checksOf } from './checks.mjs';
+import { measureDurability } from './durability.mjs';
 import { machineOf } from './machine.mjs';
 import { endAll, startNode, temporaryFolder } from './processes.mjs';
 import { print, say } from './progress.mjs';
@@ -15,7 +16,7 @@ import { startRedis } from './redis.mjs';
 import { SERVERS, startServer } from './servers.mjs';
 import { measureEvents, measureReads } from './singles.mjs';
 import { measureStore } from './store.mjs';
-import { batchesTable, checksTable, singlesTables, storeTables } from './table.mjs';
+import { batchesTable, checksTable, durabilityTable, singlesTables, storeTables } from './table.mjs';
 
 const quick = process.argv.includes('--quick');
 const storeOnly = process.argv.includes('--store');
@@ -96,6 +97,8 @@ async function measureServers(results) {
       ? batchesTable(results.batches)
       : 'Batches: skipped, this Footfall answers POST /v1/pages with 404',
   );
+  results.durability = await measureDurability(bench, PLAN);
+  print(durabilityTable(results.durability));
   results.found = bench.found;
   const { accepted, stored } = bench.found;
   print(

@@ -4,21 +4,25 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { atEnd, stopProcess, temporaryFolder } from './processes.mjs';
+import { atEnd, freePort, stopProcess, temporaryFolder } from './processes.mjs';
 import { defineScripts } from './scripts.mjs';
 
 const LARGEST_LOG = 256 * 1024 * 1024;
 
-export async function startRedis() {
+/** `replicas` follow it over TCP. */
+export async function startRedis({ appendfsync = 'everysec', replicas = 0 } = {}) {
   const folder = temporaryFolder();
   const socket = join(folder, 'redis.sock');
+  const port = replicas > 0 ? await freePort() : 0;
   const settings = {
-    port: 0,
+    port,
+    bind: '127.0.0.1',
+    'repl-diskless-sync-delay': 0,
     unixsocket: socket,
     dir: folder,
     save: '',
     appendonly: 'yes',
-    appendfsync: 'everysec',
+    appendfsync,
     // A rewrite would fall into somebody's measurement; `clear` does it between them.
     'auto-aof-rewrite-percentage': 0,
   };
@@ -38,6 +42,8 @@ export async function startRedis() {
     child.once('exit', () => reject(new Error('redis-server ended')));
     client.connect().catch(() => undefined);
   });
+
+  for (let i = 0; i < replicas; i++) await follow(client, port);
 
   async function figure(section, name) {
     return Number((await client.info(section)).match(new RegExp(`^${name}:([\\d.]+)`, 'm'))[1]);
@@ -63,4 +69,21 @@ export async function startRedis() {
       while ((await figure('persistence', 'aof_rewrite_in_progress')) === 1);
     },
   };
+}
+
+/** Starts a replica, and waits until it has everything. */
+async function follow(client, port) {
+  const dir = temporaryFolder();
+  const of = [
+    '--port',
+    String(await freePort()),
+    '--bind',
+    '127.0.0.1',
+    '--replicaof',
+    '127.0.0.1',
+    String(port),
+  ];
+  const child = spawn('redis-server', [...of, '--dir', dir, '--save', ''], { stdio: 'ignore' });
+  atEnd(() => stopProcess(child));
+  while (!(await client.info('replication')).includes('state=online')) await delay(20);
 }

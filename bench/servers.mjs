@@ -1,11 +1,9 @@
 // The servers that are measured, in the order in which they take turns. All of them share one Redis.
 
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { NODE_FLAGS, startNode } from './processes.mjs';
+import { freePort, NODE_FLAGS, startNode } from './processes.mjs';
 
-const FOOTFALL = '../dist/server.js';
+export const FOOTFALL = '../dist/server.js';
 
 export const SERVERS = [
   { name: 'bare', title: '(a) node:http', file: 'servers/bare.mjs' },
@@ -59,13 +57,4 @@ async function ready(port) {
     await delay(50);
   }
   throw new Error('Footfall did not get ready within 10 s');
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -64,6 +64,18 @@ export function batchesTable({ size, http, pipelined }) {
   return `Batches\n${table(rows, columns)}`;
 }
 
+export function durabilityTable(rows) {
+  const columns = [
+    ['', (row) => row.title],
+    column('events/s', 'rate', whole),
+    column('p50 ms', 'p50', fixed(2)),
+    column('p99 ms', 'p99', fixed(2)),
+    ...cpu,
+    ['to local', (row) => `${(row.rate / rows[0].rate).toFixed(2)}×`],
+  ];
+  return `DURABILITY, 32 connections\n${table(rows, columns)}`;
+}
+
 export function storeTables({ kinds, counts, days, sizes }) {
   const cost = (title, value) => [
     title,

@@ -7,6 +7,7 @@ import { createEraser, type Eraser } from './erasure/eraser.ts';
 import type { Metrics } from './metrics.ts';
 import { createProfiles, type Profiles } from './profiles/profiles.ts';
 import { onReplica } from './redis/durability.ts';
+import { createEveryShard } from './redis/everyShard.ts';
 import { createKeys, type Keys } from './redis/keys.ts';
 import { createRecorder, type Door, type Recorder } from './redis/recorder.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
@@ -50,7 +51,8 @@ export function createServices(
   const mostInFlight = config.maxInFlight;
   const confirm =
     config.durability === 'replica' ? onReplica(writer, config.redisTimeoutMs * WAIT) : undefined;
-  const visitors = createVisitors({ redis, keys, clock, metrics });
+  const everyShard = createEveryShard(keys, mostInFlight);
+  const visitors = createVisitors({ redis, keys, everyShard, clock, metrics });
   return {
     keys,
     recorder: createRecorder({
@@ -65,8 +67,8 @@ export function createServices(
     }),
     profiles: createProfiles({ redis, keys, clock, ...config, mostInFlight, metrics }),
     visitors,
-    uniques: createUniques({ redis, keys, clock, retentionDays: config.uniquesRetentionDays }),
-    sites: createSites({ redis, keys, clock, visitors, retentionDays: config.siteRetentionDays }),
+    uniques: createUniques({ redis, keys, everyShard, clock, retentionDays: config.uniquesRetentionDays }),
+    sites: createSites({ redis, keys, everyShard, clock, visitors, retentionDays: config.siteRetentionDays }),
     eraser: createEraser({
       redis: writer,
       keys,

@@ -1,6 +1,6 @@
 // How many users logged in, on a day and in a month.
 
-import { sumOverShards } from '../redis/everyShard.ts';
+import type { EveryShard } from '../redis/everyShard.ts';
 import type { Keys } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, dateOf, dayOf, monthOf } from '../time.ts';
@@ -16,14 +16,15 @@ export interface Uniques {
 export interface UniquesOptions {
   redis: FootfallRedis;
   keys: Keys;
+  everyShard: EveryShard;
   clock: Clock;
   retentionDays: number;
 }
 
-export function createUniques({ redis, keys, clock, retentionDays }: UniquesOptions): Uniques {
+export function createUniques({ redis, keys, everyShard, clock, retentionDays }: UniquesOptions): Uniques {
   const count = async (day: number, field: string) => {
     if (day > dayOf(clock())) return 0; // a login of a clock that is ahead shows from its midnight on
-    return sumOverShards(keys, async (shard) =>
+    return everyShard.sum(async (shard) =>
       Number((await redis.hget(keys.loginCounts(shard, monthOf(day)), field)) ?? 0),
     );
   };

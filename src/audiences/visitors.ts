@@ -2,7 +2,7 @@
 
 import type { Metrics } from '../metrics.ts';
 import { answerOf } from '../redis/calls.ts';
-import { sumOverShards } from '../redis/everyShard.ts';
+import type { EveryShard } from '../redis/everyShard.ts';
 import type { Keys } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, datesBetween, dayOf } from '../time.ts';
@@ -17,14 +17,15 @@ export interface Visitors {
 export interface VisitorsOptions {
   redis: FootfallRedis;
   keys: Keys;
+  everyShard: EveryShard;
   clock: Clock;
   metrics: Metrics;
 }
 
-export function createVisitors({ redis, keys, clock, metrics }: VisitorsOptions): Visitors {
+export function createVisitors({ redis, keys, everyShard, clock, metrics }: VisitorsOptions): Visitors {
   const between: Visitors['between'] = (thing, from, to) => {
     const args = [datesBetween(from, to), thing];
-    return sumOverShards(keys, (shard) =>
+    return everyShard.sum((shard) =>
       answerOf(metrics, 'visitors', 1, redis.ffVisitors(keys.shard(shard), args)),
     );
   };

@@ -1,17 +1,32 @@
 // A number about everybody is the sum over shards: each user lives in one of them.
 
-import { fromRedis } from './errors.ts';
+import { fromRedis, Overloaded } from './errors.ts';
 import type { Keys } from './keys.ts';
 
-export async function sumOverShards(keys: Keys, ask: (shard: number) => Promise<number>): Promise<number> {
-  const parts = await onEveryShard(keys, ask);
-  return parts.reduce((sum, part) => sum + part, 0);
+export interface EveryShard {
+  ask<T>(question: (shard: number) => Promise<T>): Promise<T[]>;
+  sum(question: (shard: number) => Promise<number>): Promise<number>;
 }
 
-export async function onEveryShard<T>(keys: Keys, ask: (shard: number) => Promise<T>): Promise<T[]> {
-  try {
-    return await Promise.all(Array.from({ length: keys.shards }, (_, shard) => ask(shard)));
-  } catch (error) {
-    throw fromRedis(error);
+/** No more than so many questions wait at once. */
+export function createEveryShard(keys: Keys, mostInFlight: number): EveryShard {
+  const { shards } = keys;
+  let inFlight = 0;
+
+  async function ask<T>(question: (shard: number) => Promise<T>): Promise<T[]> {
+    if (inFlight + shards > mostInFlight) throw new Overloaded('Too many calls are waiting for Redis');
+    inFlight += shards;
+    try {
+      return await Promise.all(Array.from({ length: shards }, (_, shard) => question(shard)));
+    } catch (error) {
+      throw fromRedis(error);
+    } finally {
+      inFlight -= shards;
+    }
   }
+
+  return {
+    ask,
+    sum: async (question) => (await ask(question)).reduce((sum, part) => sum + part, 0),
+  };
 }

@@ -31,7 +31,7 @@ export async function openStore(config: Config, { readOnly = false }: OpenOption
     fault ??= error;
   });
   try {
-    await redis.connect();
+    await connected(redis);
   } catch {
     redis.disconnect(); // it would go on trying
     throw new CannotStart(
@@ -46,6 +46,16 @@ function unreachable(place: Place | undefined, dataDir: string, word = 'no answe
   return place === undefined
     ? `the private Redis of DATA_DIR=${dataDir} is not running (${word}): it runs with the service, so start that (npm start), or set REDIS_URL`
     : `the Redis of ${settingOf(place)} can't be reached (${word}): start it, or mend ${settingOf(place)}`;
+}
+
+/** A cluster whose first answer was that it is not ready connects again by itself, and forgets who asked for it first. */
+async function connected(redis: FootfallRedis): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  const ready = new Promise((resolve, reject) => {
+    redis.once('ready', resolve);
+    late = setTimeout(reject, PATIENCE, new Error('it takes too long'));
+  });
+  await Promise.race([redis.connect().then(() => ready), ready]).finally(() => clearTimeout(late));
 }
 
 /** What a connection needs, and what reads. A script only by EVAL_RO: there Redis itself refuses a write. */

@@ -1,7 +1,7 @@
 // How a site did: views, unique users, types of events, top paths.
 
 import type { Visitors } from '../audiences/visitors.ts';
-import { onEveryShard, sumOverShards } from '../redis/everyShard.ts';
+import type { EveryShard } from '../redis/everyShard.ts';
 import { type Keys, thing } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, dateOf, dayOf, WINDOW_DAYS } from '../time.ts';
@@ -35,6 +35,7 @@ export interface Sites {
 export interface SitesOptions {
   redis: FootfallRedis;
   keys: Keys;
+  everyShard: EveryShard;
   clock: Clock;
   visitors: Visitors;
   retentionDays: number;
@@ -44,7 +45,14 @@ const TOP_PATHS = 10;
 const PATHS_A_STEP = 1000; // so long neither Redis nor this process does anything else
 const OTHER = '(other)';
 
-export function createSites({ redis, keys, clock, visitors, retentionDays }: SitesOptions): Sites {
+export function createSites({
+  redis,
+  keys,
+  everyShard,
+  clock,
+  visitors,
+  retentionDays,
+}: SitesOptions): Sites {
   const today = () => dayOf(clock());
 
   async function report(siteId: string, from: number, to: number): Promise<SiteReport> {
@@ -56,7 +64,7 @@ export function createSites({ redis, keys, clock, visitors, retentionDays }: Sit
       const row = { date: dateOf(day), views: 0, unique_users: 0 };
       days.push(row);
       if (day > now) continue; // a view of a clock that is ahead shows from its midnight on
-      await onEveryShard(keys, async (shard) => {
+      await everyShard.ask(async (shard) => {
         const stats = await redis.hgetall(keys.site(shard, siteId, day, 'stats'));
         row.views += Number(stats['type:page_view'] ?? 0);
         row.unique_users += Number(stats.users ?? 0);
@@ -105,7 +113,7 @@ export function createSites({ redis, keys, clock, visitors, retentionDays }: Sit
     }
     // Users' own keys do not reach so far back. Each user is in one shard, so the shards' estimates add up.
     const length = to - from + 1;
-    const estimate = await sumOverShards(keys, (shard) =>
+    const estimate = await everyShard.sum((shard) =>
       redis.pfcount(Array.from({ length }, (_, i) => keys.site(shard, siteId, from + i, 'hll'))),
     );
     return { unique_users: estimate, exact: false };

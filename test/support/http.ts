@@ -11,6 +11,7 @@ import { createFastServer } from '../../src/http/fastServer.ts';
 import type { Profile, ProfileDay } from '../../src/profiles/profiles.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 import type { Services } from '../../src/services.ts';
+import { usualShards } from './anyRedis.ts';
 import type { TestRedis } from './redis.ts';
 import { type FakeClock, NOON, service } from './service.ts';
 
@@ -90,7 +91,13 @@ export async function startApi(
   replaced: Partial<Services & { unreadyBecause(): string | undefined }> = {},
 ): Promise<Api> {
   const log: string[] = [];
-  const { app: _, settings: __, redis: ___, clock, ...services } = service(redis, config);
+  const {
+    app: _,
+    settings: __,
+    redis: ___,
+    clock,
+    ...services
+  } = service(redis, { shards: usualShards, ...config });
   const app = createApp({
     ...services,
     clock,

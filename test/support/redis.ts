@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis } from '../../src/redis/connect.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
+import { startTopology, topology } from './anyRedis.ts';
 
 export interface TestRedis {
   url: string;
@@ -26,7 +27,10 @@ export interface TestRedisOptions {
   args?: string[];
 }
 
-export async function startRedis({ cluster, tcp, args = [] }: TestRedisOptions = {}): Promise<TestRedis> {
+export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
+  // What asks for something of its own gets that.
+  if (topology && Object.keys(options).length === 0) return startTopology(topology);
+  const { cluster, tcp, args = [] } = options;
   const dir = mkdtempSync(join(tmpdir(), 'ff-test-'));
   const port = cluster || tcp ? await freePort() : 0;
   const socket = join(dir, 'redis.sock');
