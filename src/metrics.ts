@@ -32,8 +32,10 @@ export interface Gauges {
   eventsInFlight(): number;
   /** Requests under way. */
   requestsUnderWay(): number;
-  /** Redis's own: bytes in use, and how long it takes to answer; undefined when it does not. */
-  redis(): Promise<{ memory: number; lagSeconds: number } | undefined>;
+  /** Shards whose node does not answer. */
+  shardsAway(): number;
+  /** Redis's own: bytes in use and allowed, and how long it takes to answer; undefined when it does not. */
+  redis(): Promise<{ memory: number; maxmemory: number | undefined; lagSeconds: number } | undefined>;
 }
 
 const TIMES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -138,7 +140,7 @@ function each<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-function watch({ eventsInFlight, requestsUnderWay, redis }: Gauges, registers: Registry[]): void {
+function watch({ eventsInFlight, requestsUnderWay, shardsAway, redis }: Gauges, registers: Registry[]): void {
   new Gauge({
     name: 'footfall_events_in_flight',
     help: 'Events that wait for Redis.',
@@ -181,6 +183,24 @@ function watch({ eventsInFlight, requestsUnderWay, redis }: Gauges, registers: R
     registers,
     async collect() {
       setOrLeaveOut(this, (await figures())?.memory);
+    },
+  });
+  new Gauge({
+    name: 'footfall_redis_maxmemory_bytes',
+    help: 'Memory that Redis may use; left out where there is no bound.',
+    aggregator: 'max',
+    registers,
+    async collect() {
+      setOrLeaveOut(this, (await figures())?.maxmemory);
+    },
+  });
+  new Gauge({
+    name: 'footfall_shards_away',
+    help: 'Shards whose node does not answer.',
+    aggregator: 'max', // one worker may see it before another
+    registers,
+    collect() {
+      this.set(shardsAway());
     },
   });
   new Gauge({

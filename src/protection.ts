@@ -24,6 +24,7 @@ export interface ProtectionOptions {
   metrics: Metrics;
   redisIsAway(): boolean;
   eventsPileUp(): boolean;
+  nothingIsKept?(): boolean;
   /** Whether other processes serve the same port. */
   isShared: boolean;
   /** Hears once that a proxy speaks of its clients, and nobody listens. */
@@ -31,10 +32,10 @@ export interface ProtectionOptions {
 }
 
 export function createProtection(options: ProtectionOptions): Protection {
-  const { config, metrics, redisIsAway, eventsPileUp, isShared, onUnheardProxy } = options;
+  const { config, metrics, isShared, onUnheardProxy } = options;
   const keyring = createKeyring(config);
   const limits = createLimits(config, metrics, isShared);
-  const overload = createOverload({ maxRequests: config.maxRequests, redisIsAway, eventsPileUp });
+  const overload = createOverload({ ...options, maxRequests: config.maxRequests });
   const clientOf = clientsOf(config.trustProxy, config.unlimitedClients);
   let said = config.trustProxy !== 0 || !onUnheardProxy;
   const heedingProxies = (req: Request) => {

@@ -51,6 +51,7 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
     metrics,
     redisIsAway: () => redis.status !== 'ready',
     eventsPileUp: () => services.recorder.inFlight() >= config.maxInFlight / 2,
+    nothingIsKept: () => readiness.nothingIsKept(),
     isShared: isWorker,
     onUnheardProxy: () => log.warn(UNHEARD_PROXY),
   });
@@ -75,6 +76,7 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
   metrics.watch({
     eventsInFlight: services.recorder.inFlight,
     requestsUnderWay: overload.underWay,
+    shardsAway: readiness.shardsAway,
     redis: () => figuresOf(redis),
   });
 
@@ -133,6 +135,7 @@ async function figuresOf(redis: FootfallRedis) {
   if (nodes === undefined || nodes.length === 0) return undefined;
   return {
     memory: nodes.reduce((sum, { used }) => sum + used, 0),
+    maxmemory: nodes.reduce((sum, { most }) => sum + most, 0) || undefined,
     lagSeconds: (performance.now() - start) / 1000,
   };
 }

@@ -16,7 +16,8 @@ beforeAll(async () => {
   const nodes = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
   redis = connectRedis({ nodes }, 3000);
   redis.on('error', () => undefined);
-  await redis.connect();
+  redis.connect().catch(() => undefined);
+  await new Promise((resolve) => redis.once('ready', resolve));
 });
 afterAll(async () => {
   redis.disconnect();

@@ -287,8 +287,9 @@ test('histograms add up', async () => {
 
 describe('what is read when it is asked for', () => {
   let watched: Awaited<ReturnType<typeof startApi>>;
-  let figures: { memory: number; lagSeconds: number } | undefined;
+  let figures: { memory: number; maxmemory: number | undefined; lagSeconds: number } | undefined;
   let waiting = 0;
+  let away = 0;
 
   beforeAll(async () => {
     watched = await startApi(server.redis);
@@ -296,6 +297,7 @@ describe('what is read when it is asked for', () => {
     metrics.watch({
       eventsInFlight: () => waiting,
       requestsUnderWay: () => 0,
+      shardsAway: () => away,
       redis: async () => figures,
     });
   });
@@ -303,24 +305,28 @@ describe('what is read when it is asked for', () => {
 
   const gauges = async () => {
     const families = await scrape(watched);
-    const names = ['events_in_flight', 'redis_up', 'redis_memory_bytes', 'redis_lag_seconds'];
+    const names = [
+      ...['events_in_flight', 'shards_away', 'redis_up', 'redis_memory_bytes', 'redis_maxmemory_bytes'],
+      'redis_lag_seconds',
+    ];
     return names.map((name) => families.get(`footfall_${name}`)?.samples[0]?.value);
   };
 
   test('is of that moment', async () => {
     waiting = 3;
-    figures = { memory: 1000, lagSeconds: 0.25 };
-    expect(await gauges()).toEqual([3, 1, 1000, 0.25]);
+    figures = { memory: 1000, maxmemory: 5000, lagSeconds: 0.25 };
+    expect(await gauges()).toEqual([3, 0, 1, 1000, 5000, 0.25]);
     waiting = 0;
-    figures = { memory: 2000, lagSeconds: 0.5 };
-    expect(await gauges()).toEqual([0, 1, 2000, 0.5]);
+    away = 86;
+    figures = { memory: 2000, maxmemory: undefined, lagSeconds: 0.5 };
+    expect(await gauges()).toEqual([0, 86, 1, 2000, undefined, 0.5]);
   });
 
   test('is left out while Redis is away: an old figure would look like a new one', async () => {
-    figures = { memory: 1000, lagSeconds: 0.25 };
+    figures = { memory: 1000, maxmemory: 5000, lagSeconds: 0.25 };
     await gauges();
     figures = undefined;
-    expect(await gauges()).toEqual([0, 0, undefined, undefined]);
+    expect(await gauges()).toEqual([0, 86, 0, undefined, undefined, undefined]);
   });
 });
 

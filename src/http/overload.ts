@@ -22,6 +22,8 @@ export interface OverloadOptions {
   redisIsAway(): boolean;
   /** Whether so many events wait for Redis that further ones would hardly find room. */
   eventsPileUp(): boolean;
+  /** Whether what is written now would not be as safe as DURABILITY says. */
+  nothingIsKept?(): boolean;
 }
 
 /** How much more room each has than writes. */
@@ -30,7 +32,8 @@ const ROOM = { write: 1, read: 1.25, erase: 1.5 };
 const LATE = { write: 400, read: 600, erase: Number.POSITIVE_INFINITY };
 const TICK = SECOND / 20;
 
-export function createOverload({ maxRequests, redisIsAway, eventsPileUp }: OverloadOptions): Overload {
+export function createOverload(options: OverloadOptions): Overload {
+  const { maxRequests, redisIsAway, eventsPileUp, nothingIsKept = () => false } = options;
   let requests = 0;
   let lateness = 0; // of the last two ticks the smaller: one long pause is no overload
   let before = 0;
@@ -52,6 +55,8 @@ export function createOverload({ maxRequests, redisIsAway, eventsPileUp }: Overl
     },
     refusal(urgency) {
       if (redisIsAway()) return new Unavailable('Redis is away');
+      if (urgency === 'write' && nothingIsKept())
+        return new Unavailable('Redis does not keep what it should');
       const beingDone = requests - bodiesToCome();
       if (beingDone > maxRequests * ROOM[urgency]) return new Overloaded('Too many requests are under way');
       // A batch that finds no room has cost its reading: better to know before.

@@ -26,6 +26,9 @@ export interface Readiness {
   degradedBecause(): string | undefined;
   /** Resolves with the first answer that Redis gives; rejects with a CannotStart if it can never do. */
   started: Promise<void>;
+  shardsAway(): number;
+  /** Whether Redis does not do what DURABILITY promises. */
+  nothingIsKept(): boolean;
   stop(): void;
 }
 
@@ -44,6 +47,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   const cluster = clusterOf(redis);
   let trouble: string | undefined = 'starting';
   let degraded: string | undefined;
+  let found: Found = {};
   let metaHolds = false; // whether it has been looked at
   let settled = false; // whether `started` is
   let lastWarning: string | undefined;
@@ -72,7 +76,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   async function check(): Promise<void> {
     clearTimeout(again);
     try {
-      const found = await inspect(options);
+      found = await inspect(options);
       // Its node may be away, and it does not change under a service that runs.
       if (!metaHolds || found.degraded === undefined) await checkMeta(redis, keys, depends);
       metaHolds = true;
@@ -140,6 +144,8 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   return {
     unreadyBecause: () => (redis.status === 'ready' ? trouble : 'Redis does not answer'),
     degradedBecause: () => degraded,
+    shardsAway: () => found.away ?? 0,
+    nothingIsKept: () => found.nothingIsKept ?? false,
     started,
     stop() {
       stopped = true;
@@ -172,6 +178,9 @@ interface Found {
   amiss?: string;
   /** What of it can't be. */
   degraded?: string;
+  /** Shards. */
+  away?: number;
+  nothingIsKept?: boolean;
   warning?: string | undefined;
 }
 
@@ -185,8 +194,8 @@ async function inspect({ redis, setting, durability, keys }: ReadinessOptions): 
   if (answered.length === 0)
     throw (inspected[0] as PromiseRejectedResult | undefined)?.reason ?? new Error('no node');
   const warning = answered.find((one) => one.warning)?.warning;
-  const amiss = answered.find((one) => one.amiss)?.amiss;
-  if (amiss !== undefined) return { amiss, warning };
+  const bad = answered.find((one) => one.amiss);
+  if (bad) return { ...bad, warning };
 
   const good = new Set(nodes.filter((_, i) => inspected[i]!.status === 'fulfilled'));
   const here: string[] = [];
@@ -202,7 +211,9 @@ async function inspect({ redis, setting, durability, keys }: ReadinessOptions): 
     return { amiss: `the Redis user of ${setting} may not run ${refused.join(', ')}: ${mend}`, warning };
   }
   const away = keys.shards - here.length;
-  return { warning, ...(away > 0 && { degraded: `${away} of ${keys.shards} shards are away` }) };
+  const degraded =
+    away > 0 ? `${away} of ${keys.shards} shards are away` : answered.find((one) => one.degraded)?.degraded;
+  return { warning, away, ...(degraded !== undefined && { degraded }) };
 }
 
 async function inspectNode(node: Redis, durability: Config['durability']): Promise<Found> {
@@ -212,33 +223,33 @@ async function inspectNode(node: Redis, durability: Config['durability']): Promi
   if (Number.parseInt(version, 10) < OLDEST_REDIS) {
     throw new CannotStart(`Redis ${version} is too old: install Redis ${OLDEST_REDIS} or newer, or Valkey`);
   }
+  const hasFile = field('aof_enabled') === '1';
+  const warning = hasFile
+    ? undefined
+    : 'Redis keeps no append-only file, so a crash loses data: redis-cli CONFIG SET appendonly yes';
   const policy = field('maxmemory_policy');
-  const warning = warningOf(durability, field);
   if (policy !== 'noeviction') {
     const mend = 'redis-cli CONFIG SET maxmemory-policy noeviction';
     return { amiss: `Redis may drop profiles in silence (maxmemory-policy ${policy}): ${mend}`, warning };
   }
-  if (durability !== 'disk') return { warning };
-  const appendfsync = field('aof_enabled') === '1' ? await settingOfRedis(node, 'appendfsync') : 'no file';
-  if (appendfsync === 'always') return { warning };
+  const [most, used] = [Number(field('maxmemory')), Number(field('used_memory'))];
+  if (most > 0 && used >= most) return { degraded: 'Redis is full: events are refused', warning };
+  if (durability === 'disk') return { warning, ...(await inspectDisk(node, hasFile)) };
+  if (durability === 'replica') {
+    await node.wait(0, 0); // whether it may
+    const isFollowed = /^slave\d+:.*state=online/m.test(info);
+    return { warning, ...(!isFollowed && { degraded: 'Redis has no replica: events are refused' }) };
+  }
+  return { warning };
+}
+
+async function inspectDisk(node: Redis, hasFile: boolean): Promise<Found> {
+  const [, appendfsync] = (await node.config('GET', 'appendfsync')) as string[];
+  if (hasFile && appendfsync === 'always') return {};
+  const is = hasFile ? `appendfsync ${appendfsync}` : 'appendonly no';
   const mend = 'redis-cli CONFIG SET appendonly yes, and CONFIG SET appendfsync always';
   return {
-    amiss: `DURABILITY=disk, but Redis does not sync before it answers (${appendfsync}): ${mend}`,
-    warning,
+    amiss: `DURABILITY=disk, but Redis does not sync before it answers (${is}): ${mend}`,
+    nothingIsKept: true,
   };
-}
-
-function warningOf(durability: Config['durability'], field: (name: string) => string | undefined) {
-  if (field('aof_enabled') === '0') {
-    return 'Redis keeps no append-only file, so a crash loses data: redis-cli CONFIG SET appendonly yes';
-  }
-  if (durability === 'replica' && field('connected_slaves') === '0') {
-    return 'DURABILITY=replica, but Redis has no replica now: events are answered 503 until one is there';
-  }
-  return undefined;
-}
-
-async function settingOfRedis(node: Redis, name: string): Promise<string | undefined> {
-  const reply = (await node.config('GET', name)) as string[];
-  return reply[1];
 }

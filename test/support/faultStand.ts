@@ -187,19 +187,23 @@ export interface Conclusion {
   others?: Service[];
 }
 
+/** What served, and every Redis that holds what was stored. */
+type Concluded = { service: Service } & ({ server: Pick<Server, 'client'> } | { stores: Redis[] });
+
 /** Waits until all is acknowledged (the load may have been finished already), counts what is stored, and reports. */
 export async function conclude(
   row: string,
   fault: string,
-  { service, server }: FaultStand,
+  stand: Concluded,
   running: Running,
   conclusion: Conclusion,
 ): Promise<void> {
   const { strikes, figures = [], held = {}, aims = {}, mayLose = 0, unanswered = false } = conclusion;
   const tally = await running.finish(30_000);
   const found = await audit(running);
-  const { keys, staying, foreign } = await survey(server.client);
-  const services = [service, ...(conclusion.others ?? [])];
+  const surveys = await Promise.all(('stores' in stand ? stand.stores : [stand.server.client]).map(survey));
+  const keys = surveys.reduce((sum, store) => sum + store.keys, 0);
+  const services = [stand.service, ...(conclusion.others ?? [])];
   const said = services.map(({ out, err }) => out() + err()).join('');
   const statuses = Object.entries(tally.statuses);
   const isExpected = ([status]: [string, number]) => ['202', '429', '503'].includes(status);
@@ -215,7 +219,9 @@ export async function conclude(
       'visitors are right': mayLose > 0 || found.visitorsOff === 0,
       'nothing but 202, 429 and 503': statuses.every(isExpected),
       'every request was answered': unanswered || tally.unanswered === 0,
-      'every key has a TTL and is of the dictionary': staying.length + foreign.length === 0,
+      'every key has a TTL and is of the dictionary': surveys.every(
+        ({ staying, foreign }) => staying.length + foreign.length === 0,
+      ),
       'nothing of a person is logged': marksIn(said).length === 0,
       'no unhandled rejection': services.every(({ err }) => err() === ''),
       ...held,

@@ -1,5 +1,6 @@
 // What lies in Redis, key by key: whether each is one of the dictionary's (src/redis/keys.ts), and whether it goes.
 
+import type { Redis } from 'ioredis';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 
 export interface Survey {
@@ -30,7 +31,7 @@ const KNOWN = new RegExp(
 
 const A_DAY = 24 * 60 * 60 * 1000;
 
-export async function survey(redis: FootfallRedis): Promise<Survey> {
+export async function survey(redis: Redis): Promise<Survey> {
   const found: Survey = { keys: 0, staying: [], foreign: [], longestDays: 0 };
   let cursor = '0';
   do {

@@ -38,6 +38,8 @@ export interface Running {
   strike(): number;
   /** Events. */
   acknowledged(): number;
+  /** Requests that got no answer so far. */
+  unanswered(): number;
   /** The longest time without any 202 since `strike()`, or since the start; ms. */
   outage(): number;
   /** Makes no new events, and waits until all are acknowledged. What is not by then stays so. */
@@ -178,6 +180,7 @@ function start(options: LedgerOptions): Running & { end(): void } {
       return inFlight();
     },
     acknowledged: () => acknowledged,
+    unanswered: () => unanswered,
     outage: quiet.longest,
     async finish(withinMs = 10_000) {
       clearInterval(pacer);

@@ -1,6 +1,6 @@
 // A service over several Redis processes, a load whose every event is accounted for, and a fault.
 
-import { type Audit, audit, type Ledger, type Running, type Tally } from './ledger.ts';
+import { type Audit, audit, type Ledger, type LedgerOptions, type Running, type Tally } from './ledger.ts';
 import { KEY_SETTINGS, KEYS } from './marks.ts';
 import type { Processes, Service, Settings } from './process.ts';
 import { seedOf } from './random.ts';
@@ -17,17 +17,20 @@ export interface Stand {
 
 export async function startLoad(processes: Processes, ledger: Ledger, settings: Settings): Promise<Stand> {
   const service = await processes.start({ ...KEY_SETTINGS, ...settings });
-  const seed = seedOf(process.env.FAULT_SEED);
-  const { port } = service;
-  const running = ledger.run({
+  const running = loadOn(ledger, service);
+  return { service, running, seed: running.options.seed };
+}
+
+export function loadOn(ledger: Ledger, { port }: Service, options: Partial<LedgerOptions> = {}): Running {
+  return ledger.run({
     port,
     key: KEYS.write,
     readKey: KEYS.read,
-    seed,
+    seed: seedOf(process.env.FAULT_SEED),
     rate: RATE,
     connections: 64,
+    ...options,
   });
-  return { service, running, seed };
 }
 
 /** Waits for a moment at which calls are under way; what strikes next must strike at once. */
