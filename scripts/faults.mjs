@@ -121,7 +121,7 @@ const { status } = spawnSync(
   ],
   {
     stdio: 'inherit',
-    env: { ...process.env, FAULTS_REPORTS: reports, ...(isShort && { FAULTS_SHORT: '1' }) },
+    env: { ...process.env, FAULTS_REPORTS: reports, ...(!isShort && { FAULTS_LONG: '1' }) },
   },
 );
 const found = readFileSync(reports, 'utf8')

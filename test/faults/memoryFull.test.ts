@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from '../support/ask.ts';
 import { conclude, more, type Server, servedAgain, startFaultStand, strike } from '../support/faultStand.ts';
-import { type LedgerOptions, type Running, useLedger } from '../support/ledger.ts';
+import { haveSeenAll, type LedgerOptions, useLedger } from '../support/ledger.ts';
 import { MARK } from '../support/marks.ts';
 import { until, useProcesses } from '../support/process.ts';
 import { MB } from '../support/resident.ts';
@@ -22,7 +22,6 @@ const GUESTS_PAGE = `${MARK.page} of guests`;
 
 // Few users, who have all seen all of the ledger's pages before Redis is full: names that are news then are folded.
 const USERS = 5;
-const PAGES = 20;
 
 type Heal = (redis: Server['client']) => Promise<unknown>;
 
@@ -40,10 +39,6 @@ async function fillNearly({ client }: Server): Promise<void> {
 
 /** One command may take more than there is: it is the last one. */
 const fill = ({ client }: Server) => client.setrange(FULLY, MAXMEMORY / 4, 'x');
-
-const haveSeenAll = ({ events }: Running) =>
-  new Set(events.filter((it) => it.acknowledged).map(({ user, page }) => `${user} ${page}`)).size ===
-  USERS * PAGES;
 
 const view = (user_id: string, name = GUESTS_PAGE) => ({ user_id, name });
 const send = (port: number, user: string) => ask(port, '/v1/page', { body: JSON.stringify(view(user)) });

@@ -397,6 +397,12 @@ function viewsOf(events: readonly LedgerEvent[], users: number): Bounds[] {
   return views;
 }
 
+/** Each user has seen each page: no name is news to anybody any more. */
+export function haveSeenAll({ events, options: { users = 200 } }: Running): boolean {
+  const seen = events.filter(({ acknowledged }) => acknowledged).map(({ user, page }) => `${user} ${page}`);
+  return new Set(seen).size === users * PAGES;
+}
+
 function visitorsOf(events: readonly LedgerEvent[]): Bounds[] {
   const certain = Array.from({ length: PAGES }, () => new Set<number>());
   const possible = Array.from({ length: PAGES }, () => new Set<number>());
