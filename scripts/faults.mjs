@@ -105,6 +105,11 @@ const ROWS = [
     'random requests over all routes, methods, types, headers and bodies',
     'no 500, no crash, no hang, no key without TTL, memory flat',
   ],
+  [
+    'upgrade',
+    'a rolling upgrade: two versions of the scripts at once, `SCRIPT FLUSH`, every node restarted in turn',
+    'exact; on one Redis no request is refused',
+  ],
   ['soak', 'ten minutes of random faults', 'nothing lost, nothing doubled, memory and descriptors flat'],
 ];
 

@@ -48,9 +48,10 @@ export class Unwelcome extends Refusal {
   }
 }
 
-// Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out.
+// Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out, made a
+// replica between a write and its WAIT.
 const PASSING =
-  /^(OOM|MISCONF|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|UNBLOCKED)\b/;
+  /^(OOM|MISCONF|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|UNBLOCKED|ERR WAIT cannot be used with replica)\b/;
 
 /**
  * An error of ioredis as one of ours. ioredis puts the arguments of the call into its errors (ids, page names), so they
