@@ -1,6 +1,7 @@
 // What an operator can watch, for Prometheus. Labels are few and name nobody: outcomes, routes, statuses, scripts.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { FAILURES, type Failure } from './redis/errors.ts';
 
 export type Script = 'record' | 'profile' | 'days' | 'visitors' | 'erase';
 
@@ -16,6 +17,8 @@ export interface Metrics {
   /** Names that found no place of their own, since there were too many. */
   folded(kind: (typeof FOLDED)[number], count: number): void;
   /** A request or event that was past a limit. */
+  /** A call that came to nothing. */
+  failed(why: Failure): void;
   limited(kind: (typeof LIMITED)[number]): void;
   /** A request that was answered: the route's pattern, never its path. */
   request(route: string, status: number, seconds: number): void;
@@ -82,6 +85,12 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
     buckets: TIMES,
     registers,
   });
+  const failures = new Counter({
+    name: 'footfall_redis_failures_total',
+    help: 'Calls of scripts that came to nothing, by why: what Redis said, or that it said nothing.',
+    labelNames: ['why'] as const,
+    registers,
+  });
   const groupSizes = new Histogram({
     name: 'footfall_group_size',
     help: 'Events or users that one call of a script carried, by script.',
@@ -90,6 +99,7 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
     registers,
   });
 
+  for (const why of FAILURES) failures.labels(why).inc(0);
   for (const kind of LIMITED) limited.labels(kind).inc(0);
   for (const kind of FOLDED) folded.labels(kind).inc(0); // a series that is not there can't be seen to rise
   // A label set is looked up once, not with every request: prom-client would build its key each time.
@@ -108,6 +118,7 @@ export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchP
     folded(kind, count) {
       if (count > 0) folded.labels(kind).inc(count);
     },
+    failed: (why) => failures.labels(why).inc(),
     limited: (kind) => limited.labels(kind).inc(),
     request(route, status, seconds) {
       const { time, of } = requestsOf(route);

@@ -50,7 +50,7 @@ export function createServices(
   const keys = createKeys(config.keyPrefix, config.shards, config.lateLoginDays);
   const mostInFlight = config.maxInFlight;
   const confirm =
-    config.durability === 'replica' ? onReplica(writer, config.redisTimeoutMs * WAIT) : undefined;
+    config.durability === 'replica' ? onReplica(writer, config.redisTimeoutMs * WAIT, metrics) : undefined;
   const everyShard = createEveryShard(keys, mostInFlight);
   const visitors = createVisitors({ redis, keys, everyShard, clock, metrics });
   return {

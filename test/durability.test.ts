@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ask } from './support/ask.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { onReplica } from '../src/redis/durability.ts';
+import { ask, figure, metricsOf } from './support/ask.ts';
 import { type Service, until, useProcesses } from './support/process.ts';
 import { freePort, startRedis, stopProcess, type TestRedis } from './support/redis.ts';
 
@@ -106,12 +108,21 @@ describe('replica', () => {
     expect(performance.now() - since).toBeLessThan(700);
     expect([status, JSON.parse(text).number_pages_viewed_in_the_last_7_days]).toEqual([200, 2]);
     expect(await writes).toEqual([503, 503]);
+    expect(figure(await metricsOf(service.port), 'footfall_redis_failures_total{why="no_replica"}')).toBe(1);
     expect((await ask(service.port, '/v1/user/bob', { method: 'DELETE' })).status).toBe(503);
 
     process.kill(replica, 'SIGCONT');
     await until('it has caught up', async () => (await redis.redis.wait(1, 100)) === 1);
     expect(await statusOf(service, 'b')).toBe('duplicate');
     expect((await ask(service.port, '/v1/user/bob', { method: 'DELETE' })).status).toBe(200);
+  });
+
+  test('who was made a replica after the write promises nothing, for now', async () => {
+    redis = await startRedis({ tcp: true });
+    await redis.redis.replicaof('127.0.0.1', 1);
+    await expect(onReplica(redis.redis, 100, createMetrics())('ff:{0}')).rejects.toMatchObject({
+      name: 'Unavailable',
+    });
   });
 
   test('it is asked once for many', async () => {

@@ -258,7 +258,7 @@ test('nothing names a person, a page or a path', async () => {
   const labels = new Set(
     [...parse(text).values()].flatMap(({ samples }) => samples.flatMap((s) => Object.keys(s.labels))),
   );
-  expect(labels).toEqual(new Set(['outcome', 'kind', 'limit', 'route', 'status', 'script', 'le']));
+  expect(labels).toEqual(new Set(['outcome', 'kind', 'limit', 'route', 'status', 'script', 'why', 'le']));
 });
 
 test('histograms add up', async () => {

@@ -1,5 +1,5 @@
 import type { Metrics, Script } from '../metrics.ts';
-import { fromRedis } from './errors.ts';
+import { failureOf, fromRedis } from './errors.ts';
 
 /** A script's call, timed, its errors made ours. `size` is how many events or users it carries. */
 export async function answerOf<T>(
@@ -12,7 +12,9 @@ export async function answerOf<T>(
   try {
     return await call;
   } catch (error) {
-    throw fromRedis(error);
+    const ours = fromRedis(error);
+    metrics.failed(failureOf(ours));
+    throw ours;
   } finally {
     metrics.call(script, (performance.now() - start) / 1000, size);
   }

@@ -2,7 +2,8 @@
 // replies; for `replica` it is asked whether one has what was written.
 
 import type { Redis } from 'ioredis';
-import { fromRedis, Unavailable } from './errors.ts';
+import type { Metrics } from '../metrics.ts';
+import { failureOf, fromRedis, Unavailable } from './errors.ts';
 import { nodeOf } from './nodes.ts';
 import type { FootfallRedis } from './scripts.ts';
 
@@ -16,7 +17,7 @@ const REPLICAS = 1;
  * so the client should be one that only writes. A connection of later would speak for another master perhaps, one that
  * never had the write.
  */
-export function onReplica(redis: FootfallRedis, withinMs: number): NonNullable<Confirm> {
+export function onReplica(redis: FootfallRedis, withinMs: number, metrics: Metrics): NonNullable<Confirm> {
   const asked = new Map<unknown, Promise<void>>(); // by connection
 
   async function ask(node: Redis, connection: unknown): Promise<void> {
@@ -29,7 +30,7 @@ export function onReplica(redis: FootfallRedis, withinMs: number): NonNullable<C
     } catch (error) {
       throw fromRedis(error);
     }
-    if (replicas < REPLICAS) throw new Unavailable('No replica has it');
+    if (replicas < REPLICAS) throw new Unavailable('No replica has it', 'no_replica');
   }
 
   return async (key) => {
@@ -39,6 +40,7 @@ export function onReplica(redis: FootfallRedis, withinMs: number): NonNullable<C
     let answer = asked.get(connection);
     if (!answer) {
       answer = ask(node, connection);
+      answer.catch((error) => metrics.failed(failureOf(error)));
       asked.set(connection, answer);
     }
     return answer;

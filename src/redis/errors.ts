@@ -20,7 +20,22 @@ export class Refusal extends Error {
 /** Redis did not answer, or refused for now. Whether it ran the call is not known: send it again. */
 export class Unavailable extends Refusal {
   override name = 'Unavailable';
+  readonly why: Failure;
+  constructor(message: string, why: Failure = 'connection') {
+    super(message);
+    this.why = why;
+  }
 }
+
+// Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out.
+const PASSING = [
+  ...['OOM', 'MISCONF', 'READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY', 'NOREPLICAS'],
+  ...['NOAUTH', 'WRONGPASS', 'NOPERM', 'UNBLOCKED'],
+] as const;
+
+/** Why a call came to nothing. */
+export const FAILURES = [...PASSING, 'timeout', 'connection', 'no_replica', 'error'] as const;
+export type Failure = (typeof FAILURES)[number];
 
 /** Too much is under way already; nothing was sent. */
 export class Overloaded extends Refusal {
@@ -48,10 +63,8 @@ export class Unwelcome extends Refusal {
   }
 }
 
-// Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out, made a
-// replica between a write and its WAIT.
-const PASSING =
-  /^(OOM|MISCONF|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|UNBLOCKED|ERR WAIT cannot be used with replica)\b/;
+// What a node says that was made a replica between a write and its WAIT.
+const DEMOTED = /^ERR WAIT cannot be used with replica/;
 
 /**
  * An error of ioredis as one of ours. ioredis puts the arguments of the call into its errors (ids, page names), so they
@@ -61,10 +74,12 @@ export function fromRedis(error: unknown): Error {
   if (error instanceof Unavailable || error instanceof Failed) return error;
   if (error instanceof ReplyError) {
     const word = /^[A-Z]+/.exec(error.message)?.[0] ?? 'ERR';
-    return PASSING.test(error.message)
-      ? new Unavailable(`Redis refused: ${word}`)
-      : new Failed(`Redis failed: ${word}`);
+    const why = DEMOTED.test(error.message) ? 'READONLY' : PASSING.find((one) => one === word);
+    return why ? new Unavailable(`Redis refused: ${word}`, why) : new Failed(`Redis failed: ${word}`);
   }
   if (error instanceof TypeError || error instanceof RangeError) return error;
-  return new Unavailable(error instanceof Error ? error.message : 'Redis did not answer');
+  const message = error instanceof Error ? error.message : '';
+  return new Unavailable(message, /timed? ?out/i.test(message) ? 'timeout' : 'connection');
 }
+
+export const failureOf = (error: Error): Failure => (error instanceof Unavailable ? error.why : 'error');
