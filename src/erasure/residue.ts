@@ -3,7 +3,7 @@
 
 import { fromRedis } from '../redis/errors.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
-import { primariesOf } from '../redis/nodes.ts';
+import { keysOn, primariesOf } from '../redis/nodes.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 
 export interface Residue {
@@ -21,8 +21,6 @@ export interface ResidueOptions {
   deadline: number;
 }
 
-const KEYS_A_STEP = 1000; // about 2.5 ms of Redis's time
-
 export async function dropResidue({ redis, keys, userId, now, deadline }: ResidueOptions): Promise<Residue> {
   // What the current layout can hold is never touched: by now it may be a new profile.
   const current = new Set(keys.ofUser(userId, now));
@@ -33,18 +31,20 @@ export async function dropResidue({ redis, keys, userId, now, deadline }: Residu
     const [, , kind, owner] = key.split(':');
     return kind === 'user' && owner === id;
   };
+  let isLate = false;
+  const isInTime = () => {
+    isLate = performance.now() >= deadline;
+    return !isLate;
+  };
   let dropped = 0;
   try {
     for (const node of primariesOf(redis)) {
-      let cursor = '0';
-      do {
-        if (performance.now() >= deadline) return { scan: 'incomplete', residue: null };
-        const [next, found] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP);
-        cursor = next;
+      for await (const found of keysOn(node, pattern, isInTime)) {
         const left = found.filter((key) => isTheirs(key) && !current.has(key));
         // One by one: a key of another layout may lie in any slot.
         for (const key of left) dropped += await redis.unlink(key);
-      } while (cursor !== '0');
+      }
+      if (isLate) return { scan: 'incomplete', residue: null };
     }
   } catch (error) {
     throw fromRedis(error);

@@ -1,7 +1,7 @@
 // All that Redis holds of one user, as it stands there, read in one transaction: nothing moves in between.
 
 import { CannotStart } from '../cannotStart.ts';
-import { createKeys, encodeId, type Keys, LAYOUT_VERSION } from '../redis/keys.ts';
+import { createKeys, encodeId, type Keys, LAYOUT_VERSION, loginDays } from '../redis/keys.ts';
 import { assemble, declaredKeys, type FootfallRedis, type ProfileReply } from '../redis/scripts.ts';
 import { datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
 
@@ -99,7 +99,7 @@ export async function readUser(
         events: part(next, (flat) => pairs(flat as string[])),
       };
     }),
-    months: months.map((month) => ({ month, logins: part(next, (bits) => daysIn(bits as Buffer)) })),
+    months: months.map((month) => ({ month, logins: part(next, (bits) => loginDays(bits as Buffer)) })),
     mark: part(next, String),
     profile: profileOf(next),
   };
@@ -147,12 +147,6 @@ function profileOf(next: Replies): ProfileReply {
 
 function pairs(flat: string[]): [string, number][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, Number(flat[2 * i + 1])]);
-}
-
-/** Bit n - 1 is the month's n-th day, the highest bit of a byte first. */
-function daysIn(bits: Buffer): number[] {
-  const days = Array.from({ length: 8 * bits.length }, (_, i) => i + 1);
-  return days.filter((day) => bits[(day - 1) >> 3]! & (128 >> ((day - 1) & 7)));
 }
 
 /** As profile.lua decides ties. */

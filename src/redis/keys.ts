@@ -68,6 +68,13 @@ export function decodeId(encoded: string): string {
   );
 }
 
+/** The days of a month's logins: bit n - 1 is the n-th, the highest bit of a byte first. */
+export function loginDays(bits: Buffer | null): number[] {
+  if (!bits) return [];
+  const days = Array.from({ length: 8 * bits.length }, (_, i) => i + 1);
+  return days.filter((day) => bits[(day - 1) >> 3]! & (128 >> ((day - 1) & 7)));
+}
+
 export type SitePart = 'stats' | 'pages' | 'hll';
 
 const PLAIN_BYTES = 40;

@@ -9,7 +9,7 @@ import { readEnv } from '../env.ts';
 import { SERVICE } from '../redis/connect.ts';
 import { createKeys } from '../redis/keys.ts';
 import { checkMeta } from '../redis/meta.ts';
-import { primariesOf } from '../redis/nodes.ts';
+import { keysOn, primariesOf } from '../redis/nodes.ts';
 import { openStore } from '../redis/openStore.ts';
 import { placeOf } from '../redis/place.ts';
 import { startPrivateRedis } from '../redis/privateRedis.ts';
@@ -127,12 +127,10 @@ async function mustBeAlone(redis: FootfallRedis): Promise<void> {
 async function dropAll({ redis, keys }: Side): Promise<number> {
   let dropped = 0;
   for (const node of primariesOf(redis)) {
-    let cursor = '0';
-    do {
-      const [next, found] = await node.scan(cursor, 'MATCH', `${keys.prefix}:{*`, 'COUNT', 1000);
-      cursor = next;
-      dropped += (await Promise.all(found.map((key) => redis.unlink(key)))).reduce((sum, n) => sum + n, 0);
-    } while (cursor !== '0');
+    for await (const found of keysOn(node, `${keys.prefix}:{*`)) {
+      const gone = await Promise.all(found.map((key) => redis.unlink(key)));
+      dropped += gone.reduce((sum, n) => sum + n, 0);
+    }
   }
   return dropped + (await redis.unlink(keys.meta));
 }

@@ -3,7 +3,7 @@
 // shard. So every sum over shards stays what it was.
 
 import type { ChainableCommander } from 'ioredis';
-import { encodeId, type Keys, short } from '../redis/keys.ts';
+import { encodeId, type Keys, loginDays, short } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { dateOf, dayOf, parseDate, WINDOW_DAYS } from '../time.ts';
 import type { Stored, Suffix } from './source.ts';
@@ -98,7 +98,7 @@ async function shareOut(
   for (const suffix of suffixes.filter((one) => one.endsWith(':logins'))) {
     const month = suffix.slice(0, 7);
     const bits = await redis.getBuffer(begin + suffix).catch(() => null);
-    const logins = daysIn(bits);
+    const logins = loginDays(bits);
     for (const day of logins) add(suffix, `${month}-${String(day).padStart(2, '0')}`);
     if (logins.length > 0) add(suffix, month);
   }
@@ -112,12 +112,6 @@ async function thingsOf(redis: FootfallRedis, day: string): Promise<string[]> {
   ]);
   const named = pages.filter((page) => page !== OTHER).map((page) => `name:${short(page)}`);
   return [...fields.filter((field) => field.includes(':')), ...named];
-}
-
-function daysIn(bits: Buffer | null): number[] {
-  if (!bits) return [];
-  const days = Array.from({ length: 8 * bits.length }, (_, i) => i + 1);
-  return days.filter((day) => bits[(day - 1) >> 3]! & (128 >> ((day - 1) & 7)));
 }
 
 interface SharedCopy {

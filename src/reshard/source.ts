@@ -1,7 +1,7 @@
 // What is stored, as its keys tell: whose it is, or what about everybody.
 
 import { decodeId, type Keys } from '../redis/keys.ts';
-import { primariesOf } from '../redis/nodes.ts';
+import { keysOn, primariesOf } from '../redis/nodes.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 
 /** What follows a user in a key: `2026-11-21:stats`, `2026-11:logins`. */
@@ -17,7 +17,6 @@ export interface Stored {
   foreign: string[];
 }
 
-const KEYS_A_STEP = 1000;
 const OF_USER = /^user:([^:]+):(\d{4}-\d\d(?:-\d\d)?:(?:stats|pages|visits|events|logins))$/s;
 const SHARED =
   /^(?:\d{4}-\d\d-\d\d:(?:visitors|returning)|\d{4}-\d\d:logins|site:[^:]+:\d{4}-\d\d-\d\d:(?:stats|pages|hll))$/s;
@@ -53,16 +52,13 @@ export async function findStored(redis: FootfallRedis, keys: Keys): Promise<Stor
 
   const seen = new Set<string>(); // a walk may meet a key twice
   for (const node of primariesOf(redis)) {
-    let cursor = '0';
-    do {
-      const [next, found] = await node.scan(cursor, 'MATCH', `${keys.prefix}:{*`, 'COUNT', KEYS_A_STEP);
-      cursor = next;
+    for await (const found of keysOn(node, `${keys.prefix}:{*`)) {
       for (const key of found) {
         if (seen.has(key)) continue;
         seen.add(key);
         sort(key);
       }
-    } while (cursor !== '0');
+    }
   }
   return stored;
 }
