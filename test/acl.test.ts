@@ -8,6 +8,7 @@ import { readPage } from './support/console.ts';
 import { sendRequest } from './support/http.ts';
 import { until, useProcesses } from './support/process.ts';
 import { snapshot, useRedis } from './support/redis.ts';
+import { startCluster } from './support/topologies.ts';
 
 const PASSWORD = 'a-password-for-footfall';
 const page = readPage('docs/security.md');
@@ -167,5 +168,50 @@ describe('the user may not', () => {
   test('but may do the same with keys of its own', async () => {
     expect(await inScript(['GET', 'ff:{0}:key'], 'ff:{0}')).toBe('y');
     expect(await inScript(['UNLINK', 'ff:{0}:key'], 'ff:{0}')).toBe(1);
+  });
+});
+
+describe('what the page adds', () => {
+  const processes = useProcesses();
+  const added = (by: RegExp) => [...(page.match(by)?.[1] ?? '').matchAll(/\+[\w|]+/g)].map(([rule]) => rule);
+  const asUser = { REDIS_USERNAME: 'footfall', REDIS_PASSWORD: PASSWORD };
+
+  test.each<[durability: string, by: RegExp, reason: string]>([
+    ['replica', /(`\+wait`) with `DURABILITY=replica`/, 'Redis has no replica: events are refused'],
+    ['disk', /(`\+config\|get`) with\s+`DURABILITY=disk`/, 'DURABILITY=disk, but Redis does not sync'],
+  ])('for DURABILITY=%s is enough, and needed', async (DURABILITY, by, reason) => {
+    expect(added(by)).toHaveLength(1);
+    const settings = { REDIS_URL: server.url, DURABILITY, ...asUser };
+    const readyz = async () => {
+      const { port } = await processes.start(settings);
+      return (await sendRequest(port, { path: '/readyz' })).text;
+    };
+    expect(await readyz()).toContain('NOPERM');
+    await server.redis.call('ACL', 'SETUSER', 'footfall', ...added(by));
+    expect(await readyz()).toContain(reason);
+  });
+
+  test('for a cluster is enough, and needed', async () => {
+    const cluster = await startCluster({
+      ...{ primaries: 1, replicas: 0, args: ['--cluster-announce-ip', '127.0.0.1'] },
+    });
+    processes.atEnd(cluster.stop);
+    const [node] = cluster.nodes;
+    const rules = added(/and (`\+cluster\|slots \+cluster\|info`) on a cluster/);
+    expect(rules).toHaveLength(2);
+    const start = () => processes.start({ REDIS_CLUSTER: cluster.seeds.join(), ...asUser });
+    for (const less of [rules.slice(1), rules.slice(0, 1)]) {
+      await node!.redis.call('ACL', 'SETUSER', 'footfall', ...asCommand, ...less);
+      const { port } = await start();
+      expect((await sendRequest(port, { path: '/readyz' })).status).toBe(503);
+    }
+    await node!.redis.call('ACL', 'SETUSER', 'footfall', ...rules);
+    const service = await start();
+    await until(
+      'it is ready',
+      async () => (await sendRequest(service.port, { path: '/readyz' })).status === 200,
+    );
+    expect(await service.view('ann', 'e')).toEqual([202, 'recorded']);
+    expect(await service.viewsOf('ann')).toBe(1);
   });
 });
