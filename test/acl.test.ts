@@ -192,9 +192,8 @@ describe('what the page adds', () => {
   });
 
   test('for a cluster is enough, and needed', async () => {
-    const cluster = await startCluster({
-      ...{ primaries: 1, replicas: 0, args: ['--cluster-announce-ip', '127.0.0.1'] },
-    });
+    const args = ['--cluster-announce-ip', '127.0.0.1']; // it has met nobody who would have told it
+    const cluster = await startCluster({ primaries: 1, replicas: 0, args });
     processes.atEnd(cluster.stop);
     const [node] = cluster.nodes;
     const rules = added(/and (`\+cluster\|slots \+cluster\|info`) on a cluster/);
