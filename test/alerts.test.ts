@@ -100,7 +100,7 @@ function groupsOf(record: string): string[] {
 test.each(alerts)('$alert says since when, how bad, what is amiss and what to do', ({ alert, fields }) => {
   expect(alert).toMatch(/^Footfall[A-Z]\w+$/);
   expect(fields).toMatchObject({
-    expr: expect.stringMatching(/ (>|<|==) [\d.]+|scalar\(/),
+    expr: expect.stringMatching(/ (>|<|==) [\d.]+/),
     for: expect.stringMatching(/^\d+[smh]$/),
     severity: expect.stringMatching(/^(page|ticket)$/),
     summary: expect.stringMatching(/\.("|$)/),
