@@ -1,6 +1,6 @@
 // What a fault test measured, for people: printed, and kept for docs/faults.md if `npm run test:faults` runs it.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeSync } from 'node:fs';
 import { quietMoment } from './machine.ts';
 
 /** What must hold, each with whether it did. */
@@ -17,7 +17,7 @@ export function reportRow(row: string, fault: string, held: Held, figure: string
     amiss.length === 0 ? 'holds' : `DOES NOT HOLD: ${amiss.join('; ')}`,
     ...(missed.length === 0 ? [] : [`missed: ${missed.join('; ')}`]),
   ];
-  process.stdout.write(`row ${row}${fault && `, ${fault}`}: ${figure} (${verdict.join('; ')})\n`);
+  writeSync(1, `row ${row}${fault && `, ${fault}`}: ${figure} (${verdict.join('; ')})\n`);
   const file = process.env.FAULTS_REPORTS;
   if (file) appendFileSync(file, `${JSON.stringify({ row, fault, amiss, missed, figure })}\n`);
   expect(amiss).toEqual([]);
