@@ -173,7 +173,8 @@ test('who reads no answers is closed, and fills no memory', async () => {
     socket.on('error', () => undefined).pause();
     for (let j = 0; j < 100; j++) socket.write(ask); // their answers are 8 MB
   }
-  await until('they are open', () => files() >= before.files + number, { within: 20_000 });
+  // The first may be closed before the last is accepted.
+  await until('many are open', () => files() >= before.files + number / 2, { within: 20_000 });
   const since = performance.now();
   // Who does not read does not hear of the end, either: it is the service that is asked.
   await until('they are closed', () => files() <= before.files, { within: 20_000 }).catch(() => undefined);
