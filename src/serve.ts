@@ -99,7 +99,10 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
   const close = closing(server, app);
   redis.connect().catch(() => undefined); // it goes on trying; what fails is said by readiness
   // A Redis of others may be away. One that is there is looked at before anything is sent to it.
-  const away = new Promise((resolve) => redis.once('close', resolve));
+  const away = new Promise((resolve) => {
+    redis.once('close', resolve);
+    redis.once('error', resolve); // sentinels that are away are asked again without a close
+  });
   await (placeOf(config) === undefined ? readiness.started : Promise.race([readiness.started, away]));
   await listen(server, config);
   cleanup.push(close);

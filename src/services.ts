@@ -50,7 +50,9 @@ export function createServices(
   const keys = createKeys(config.keyPrefix, config.shards, config.lateLoginDays);
   const mostInFlight = config.maxInFlight;
   const confirm =
-    config.durability === 'replica' ? onReplica(writer, config.redisTimeoutMs * WAIT, metrics) : undefined;
+    config.durability === 'replica'
+      ? onReplica(writer, Math.floor(config.redisTimeoutMs * WAIT), metrics)
+      : undefined;
   const everyShard = createEveryShard(keys, mostInFlight);
   const visitors = createVisitors({ redis, keys, everyShard, clock, metrics });
   return {

@@ -119,10 +119,26 @@ describe('replica', () => {
 
   test('who was made a replica after the write promises nothing, for now', async () => {
     redis = await startRedis({ tcp: true });
+    const confirm = onReplica(redis.redis, 100, createMetrics());
+    const reply = await redis.redis.role();
     await redis.redis.replicaof('127.0.0.1', 1);
-    await expect(onReplica(redis.redis, 100, createMetrics())('ff:{0}')).rejects.toMatchObject({
-      name: 'Unavailable',
-    });
+    await expect(confirm(reply)).rejects.toMatchObject({ name: 'Unavailable' });
+  });
+
+  test('a reply of a connection that is no more promises nothing', async () => {
+    redis = await startRedis({ tcp: true });
+    const confirm = onReplica(redis.redis, 100, createMetrics());
+    const reply = await redis.redis.role();
+    await redis.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => undefined);
+    await until('it is connected again', () => redis.redis.status === 'ready');
+    await expect(confirm(reply)).rejects.toMatchObject({ name: 'Unavailable' });
+  });
+
+  test('any time that a call may take will do', async () => {
+    redis = await startRedis({ tcp: true, args: ['--repl-diskless-sync-delay', '0'] });
+    await startReplica();
+    const settings = { REDIS_URL: redis.url, DURABILITY: 'replica', REDIS_TIMEOUT_MS: '333' };
+    expect(await statusOf(await processes.start(settings), 'a')).toBe('recorded');
   });
 
   test('it is asked once for many', async () => {

@@ -366,3 +366,21 @@ describe('a Redis that is nearly full', () => {
     });
   });
 });
+
+test('a full Redis that has forgotten the scripts says that it is full, whatever is under way', async () => {
+  const redis = await startRedis();
+  const api = await startApi(redis.redis, { shards: 16 });
+  try {
+    const view = (i: number) => api.send(json('/v1/page', page(`user${i}`)));
+    expect((await view(0)).status).toBe(202);
+    await redis.redis.config('SET', 'maxmemory', '1');
+    await redis.redis.script('FLUSH');
+    const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => view(i)));
+    for (const reply of replies) expectProblem(reply, 503, 'unavailable');
+    await redis.redis.config('SET', 'maxmemory', '0');
+    expect((await view(1)).status).toBe(202);
+  } finally {
+    await stopServer(api.server);
+    await redis.stop();
+  }
+});

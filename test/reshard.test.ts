@@ -175,6 +175,67 @@ test('what is damaged stays so, and the others are equal', async () => {
   expect(await read(service, path)).toEqual(told[path]);
 });
 
+test('an erasure is remembered by its newest mark, however often shards change', async () => {
+  const steps = [
+    { SHARDS: '1', KEY_PREFIX: 'ff' },
+    { SHARDS: '2', KEY_PREFIX: 'two' },
+    { SHARDS: '5', KEY_PREFIX: 'five' },
+  ];
+  const people = USERS.slice(0, 12);
+  for (const [i, step] of steps.entries()) {
+    const settings = { REDIS_URL: redis.url, ...step };
+    const service = await processes.start(settings);
+    for (const user of people) await read(service, `/v1/user/${encodeURIComponent(user)}`, 'DELETE');
+    const late = people.map((user_id) => ({
+      user_id,
+      name: 'Home',
+      timestamp: new Date(Date.now() - 1000).toISOString(),
+    }));
+    service.kill('SIGTERM');
+    await service.ended;
+    const next = steps[i + 1];
+    if (next) await run(settings, ['--shards', next.SHARDS, '--key-prefix', next.KEY_PREFIX]);
+    const after = await processes.start({ REDIS_URL: redis.url, ...(next ?? step) });
+    expect(JSON.parse(await post(after, '/v1/pages', late))).toMatchObject({
+      erased: people.length,
+      recorded: 0,
+    });
+    after.kill('SIGTERM');
+    await after.ended;
+  }
+});
+
+test('what it does not know stays where it is', async () => {
+  await fill({ REDIS_URL: redis.url });
+  await redis.redis.set('ff:{zz}:mine', 'x');
+  const ended = await run({ REDIS_URL: redis.url }, [
+    '--shards',
+    '2',
+    '--key-prefix',
+    'two',
+    '--drop-source',
+  ]);
+  expect(ended).toMatchObject({ code: 0, err: '' });
+  expect(await redis.redis.keys('ff:*')).toEqual(['ff:{zz}:mine']);
+});
+
+test('a Redis that may drop what it gets gets nothing', async () => {
+  await fill({ REDIS_URL: redis.url });
+  await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  const ended = await run({ REDIS_URL: redis.url }, ['--shards', '2', '--key-prefix', 'two']);
+  expect(ended).toMatchObject({ code: 1, err: expect.stringContaining('maxmemory-policy allkeys-lru') });
+  expect(await keysWith(redis.redis, 'two')).toBe(0);
+});
+
+test('one that was cut off can be done again', async () => {
+  const told = await fill({ REDIS_URL: redis.url });
+  const args = ['--shards', '2', '--key-prefix', 'two'];
+  await run({ REDIS_URL: redis.url }, args);
+  await redis.redis.del('two:meta'); // it comes last
+  expect(await run({ REDIS_URL: redis.url }, args)).toMatchObject({ code: 0, err: '' });
+  await expectTheSame({ REDIS_URL: redis.url, SHARDS: '2', KEY_PREFIX: 'two' }, told);
+});
+
 test('it does nothing beside a service that runs', async () => {
   const service = await processes.start({ REDIS_URL: redis.url });
   await post(service, '/v1/page', { user_id: 'ann', name: 'Home' });

@@ -61,8 +61,9 @@ export function createEraser(options: EraserOptions): Eraser {
         String(1 + days.indexOf(dayOf(now) - WINDOW_DAYS)),
         keys.storedMonths(now).join(' '),
       ]);
-      const [erasedAt, keysDeleted, countsCorrected] = await answerOf(metrics, 'erase', 1, call);
-      await confirm?.(shard);
+      const reply = await answerOf(metrics, 'erase', 1, call);
+      await confirm?.(reply);
+      const [erasedAt, keysDeleted, countsCorrected] = reply;
       // The person is gone by now. A walk that fails does not unsay that.
       const residue = await walkInTurn(userId, now, deadline).catch(
         (): Residue => ({ scan: 'incomplete', residue: null }),

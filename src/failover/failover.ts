@@ -8,7 +8,7 @@ import type { HostPort } from '../config.ts';
 import type { Clustered, Watched } from '../redis/place.ts';
 import { SECOND } from '../time.ts';
 
-/** Longer than a failover takes; on a master that stays one, it is taken back. */
+/** Longer than a failover takes. */
 const PAUSE = 10 * SECOND;
 const CATCH_UP = 2 * SECOND;
 const STEP = 20;
@@ -29,9 +29,9 @@ export async function failOverWatched(place: Watched, say: Say): Promise<void> {
     if (replicas.length === 0) throw new CannotStart(`${shown(before)} has no replica that is in sync`);
     say(`${shown(before)} is the master; its writes wait`);
     const since = performance.now();
-    await master.client('PAUSE', PAUSE, 'WRITE');
+    await master.client('PAUSE', CATCH_UP + PAUSE + 3 * SECOND, 'WRITE');
     try {
-      await until('no replica has caught up', CATCH_UP, () => hasReplicaInSync(master, replicas));
+      await until('not all replicas have caught up', CATCH_UP, () => areInSync(master, replicas));
       await sentinel.call('SENTINEL', 'FAILOVER', place.master);
       await until('the sentinels name no other master', PAUSE, async () => {
         return shown(await masterBy(sentinel, place.master)) !== shown(before);
@@ -42,6 +42,7 @@ export async function failOverWatched(place: Watched, say: Say): Promise<void> {
     }
     const after = await masterBy(sentinel, place.master);
     say(`${shown(after)} is the master, after ${Math.round(performance.now() - since)} ms`);
+    await unpause(before, place);
   } finally {
     for (const redis of [sentinel, master, ...replicas]) redis.disconnect();
   }
@@ -80,10 +81,30 @@ async function masterBy(sentinel: Redis, name: string): Promise<HostPort> {
   return { host: found[0], port: Number(found[1]) };
 }
 
+/**
+ * The pause would hold up what the old master is sent as a replica, too, so it is ended as soon as it is one, and not before.
+ * If that fails, it ends by itself.
+ */
+async function unpause(node: HostPort, place: Watched): Promise<void> {
+  await until('', PAUSE, async () => {
+    const old = await reach(node, place).catch(() => undefined);
+    if (!old) return false;
+    try {
+      if (!/^role:slave/m.test(await old.info('replication'))) return false;
+      await old.client('UNPAUSE');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      old.disconnect();
+    }
+  }).catch(() => undefined);
+}
+
 /** What the master knows of a replica is a second old, so each is asked itself. */
-async function hasReplicaInSync(master: Redis, replicas: Redis[]): Promise<boolean> {
+async function areInSync(master: Redis, replicas: Redis[]): Promise<boolean> {
   const [wanted, ...had] = await Promise.all([master, ...replicas].map(offsetOf));
-  return had.some((offset) => offset >= wanted!);
+  return had.every((offset) => offset >= wanted!); // which of them is made master is the sentinels' choice
 }
 
 async function offsetOf(redis: Redis): Promise<number> {

@@ -4,6 +4,8 @@ import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import type { Clustered, Place, Watched } from './place.ts';
 import { addScripts, type FootfallRedis } from './scripts.ts';
 
+/** Nodes that have all been silent for so long, ms, may have been replaced by others. */
+const ALL_REPLACED = 5000;
 const LINGER = 200; // ms that a socket which is being closed may take
 
 /** Back soon after Redis is: service resumes within 1.5 s of its port opening. */
@@ -44,7 +46,8 @@ export function connectRedis(place: Place, timeoutMs: number, name = SERVICE): F
     enableAutoPipelining: false,
     lazyConnect: true,
   } satisfies RedisOptions;
-  if ('sentinels' in place) return addScripts(new Redis({ ...options, ...watchedOptions(place) }));
+  if ('sentinels' in place)
+    return addScripts(neverEnding(new Redis({ ...options, ...watchedOptions(place) })));
   const redis = place.url.startsWith('unix://')
     ? new Redis({ ...options, path: decodeURIComponent(new URL(place.url).pathname) }) // as a string, ioredis would cut it at a ?
     : new Redis(place.url, options);
@@ -62,8 +65,28 @@ function watchedOptions({ sentinels, master, sentinelPassword, tls }: Watched) {
     sentinelReconnectStrategy: soonAgain,
     sentinelCommandTimeout: 1000,
     ...(sentinelPassword !== undefined && { sentinelPassword }),
-    ...(tls && { tls: {}, enableTLSForSentinelMode: true }),
+    ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
   } satisfies RedisOptions;
+}
+
+/**
+ * News of a failover that comes while the client asks the sentinels ends it for good: the detector of the connection that was
+ * lost disconnects the one that is being made. It begins anew.
+ */
+function neverEnding(redis: Redis): Redis {
+  let isWanted = true;
+  const disconnect = redis.disconnect.bind(redis);
+  redis.disconnect = (reconnect = false) => {
+    isWanted &&= reconnect;
+    disconnect(reconnect);
+  };
+  redis.on('end', () => {
+    if (!isWanted) return;
+    setTimeout(() => {
+      if (isWanted && redis.status === 'end') redis.connect().catch(() => undefined);
+    }, soonAgain(1));
+  });
+  return redis;
 }
 
 function connectCluster(place: Clustered, timeoutMs: number, name: string): FootfallRedis {
@@ -98,7 +121,14 @@ function connectCluster(place: Clustered, timeoutMs: number, name: string): Foot
   cluster.on('+node', (node: Redis) => {
     if (node.status === 'wait' && !node.options.readOnly) node.connect().catch(() => undefined);
   });
-  cluster.on('node error', () => cluster.status === 'ready' && cluster.refreshSlotsCache());
+  let failingSince: number | undefined;
+  const heed = (error?: Error | null) => {
+    failingSince = error ? (failingSince ?? performance.now()) : undefined;
+    if (failingSince === undefined || performance.now() - failingSince < ALL_REPLACED) return;
+    failingSince = undefined;
+    if (cluster.status === 'ready') cluster.disconnect(true); // to begin with the names in the settings
+  };
+  cluster.on('node error', () => cluster.status === 'ready' && cluster.refreshSlotsCache(heed));
   // What is called of it, a cluster has as well.
   return addScripts(cluster as unknown as Redis);
 }

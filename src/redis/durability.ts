@@ -4,11 +4,11 @@
 import type { Redis } from 'ioredis';
 import type { Metrics } from '../metrics.ts';
 import { failureOf, fromRedis, Unavailable } from './errors.ts';
-import { nodeOf } from './nodes.ts';
+import { clusterOf } from './nodes.ts';
 import type { FootfallRedis } from './scripts.ts';
 
-/** Resolves when what was just written under a key is safe; rejects if that is not known. Undefined where there is nothing to wait for. */
-export type Confirm = ((key: string) => Promise<void>) | undefined;
+/** Resolves when what a reply tells of is safe; rejects if that is not known. Undefined where there is nothing to wait for. */
+export type Confirm = ((reply: object) => Promise<void>) | undefined;
 
 const REPLICAS = 1;
 
@@ -23,7 +23,8 @@ export function onReplica(redis: FootfallRedis, withinMs: number, metrics: Metri
   async function ask(node: Redis, connection: unknown): Promise<void> {
     await new Promise(setImmediate); // for the others whose replies came together with ours
     asked.delete(connection);
-    if (connectionOf(node) !== connection) throw new Unavailable('The connection was lost');
+    if (node.status !== 'ready' || connectionOf(node) !== connection)
+      throw new Unavailable('The connection was lost');
     let replicas: number;
     try {
       replicas = await node.wait(REPLICAS, withinMs);
@@ -33,9 +34,30 @@ export function onReplica(redis: FootfallRedis, withinMs: number, metrics: Metri
     if (replicas < REPLICAS) throw new Unavailable('No replica has it', 'no_replica');
   }
 
-  return async (key) => {
-    const node = nodeOf(redis, key);
-    const connection = node && connectionOf(node);
+  // Where slots move, the client's map does not say where a call ran: one MOVED renames a whole range in it. So every reply
+  // is noted with the connection that it came from.
+  const givers = new WeakMap<object, { node: Redis; connection: unknown }>();
+  const lastSentTo = new WeakMap<object, Redis>();
+  function note(node: Redis): void {
+    const send = node.sendCommand.bind(node);
+    node.sendCommand = (command, ...more) => {
+      lastSentTo.set(command, node);
+      command.promise.then(
+        (reply: unknown) => {
+          if (!Array.isArray(reply) || lastSentTo.get(command) !== node) return;
+          if (!givers.has(reply)) givers.set(reply, { node, connection: connectionOf(node) });
+        },
+        () => undefined,
+      );
+      return send(command, ...more);
+    };
+  }
+  const cluster = clusterOf(redis);
+  for (const node of cluster ? cluster.nodes() : [redis]) note(node);
+  cluster?.on('+node', note);
+
+  return async (reply) => {
+    const { node, connection } = givers.get(reply) ?? {};
     if (!node || !connection) throw new Unavailable('The connection was lost');
     let answer = asked.get(connection);
     if (!answer) {

@@ -27,10 +27,11 @@ export class Unavailable extends Refusal {
   }
 }
 
-// Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out.
+// Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out, full
+// before it has learnt the script.
 const PASSING = [
   ...['OOM', 'MISCONF', 'READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY', 'NOREPLICAS'],
-  ...['NOAUTH', 'WRONGPASS', 'NOPERM', 'UNBLOCKED'],
+  ...['NOAUTH', 'WRONGPASS', 'NOPERM', 'UNBLOCKED', 'NOSCRIPT'],
 ] as const;
 
 /** Why a call came to nothing. */

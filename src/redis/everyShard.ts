@@ -17,9 +17,12 @@ export function createEveryShard(keys: Keys, mostInFlight: number): EveryShard {
     if (inFlight + shards > mostInFlight) throw new Overloaded('Too many calls are waiting for Redis');
     inFlight += shards;
     try {
-      return await Promise.all(Array.from({ length: shards }, (_, shard) => question(shard)));
-    } catch (error) {
-      throw fromRedis(error);
+      // All of them are waited for: one that fails does not make room for others.
+      const answers = await Promise.allSettled(Array.from({ length: shards }, (_, shard) => question(shard)));
+      return answers.map((answer) => {
+        if (answer.status === 'rejected') throw fromRedis(answer.reason);
+        return answer.value;
+      });
     } finally {
       inFlight -= shards;
     }

@@ -117,7 +117,11 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
     else if (!error.message.startsWith('Stream isn')) unreachable(wordOf(error)); // that one only follows another
   }
 
-  redis.on('ready', check);
+  redis.on('ready', () => {
+    // Another may answer now, or the same with other settings.
+    if (options.durability === 'disk') found = { ...found, nothingIsKept: true };
+    void check();
+  });
   redis.on('connect', () => {
     failed = false;
   });
@@ -128,12 +132,15 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   redis.on('close', () => {
     if (!failed && !stopped) unreachable('it closed the connection');
   });
-  cluster?.on('node error', () => {
-    if (redis.status === 'ready') lookAgain(CHECK_AFTER_CHANGE);
-  });
-  for (const change of ['+node', '-node']) {
+  let isDue = false;
+  for (const change of ['node error', '+node', '-node']) {
     cluster?.on(change, () => {
-      if (redis.status === 'ready') lookAgain(CHECK_AFTER_CHANGE);
+      if (isDue || redis.status !== 'ready') return;
+      isDue = true; // those that follow do not put it off
+      setTimeout(() => {
+        isDue = false;
+        if (!stopped) void check();
+      }, CHECK_AFTER_CHANGE).unref();
     });
   }
 
@@ -173,7 +180,7 @@ function wordOf(error: Error & { code?: string }): string {
   return error.code ?? /^[A-Z]{3,}\b/.exec(error.message)?.[0] ?? error.name;
 }
 
-interface Found {
+export interface Found {
   /** Why nothing can be done with it. */
   amiss?: string;
   /** What of it can't be. */
@@ -216,7 +223,8 @@ async function inspect({ redis, setting, durability, keys }: ReadinessOptions): 
   return { warning, away, ...(degraded !== undefined && { degraded }) };
 }
 
-async function inspectNode(node: Redis, durability: Config['durability']): Promise<Found> {
+/** What is amiss with one node, if anything. */
+export async function inspectNode(node: Redis, durability: Config['durability']): Promise<Found> {
   const info = await node.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
   const version = field('redis_version') ?? '0';

@@ -93,7 +93,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       }
       const key = keys.shard(shard);
       const reply = await answerOf(metrics, 'record', events.length, redis.ffRecord(key, args));
-      await confirm?.(key);
+      await confirm?.(reply);
       for (let i = 0; i < FOLDED.length; i++) metrics.folded(FOLDED[i]!, reply[events.length + i] as number);
       return events.map(({ client }, i) => {
         const outcome = reply[i] as RecordOutcome;

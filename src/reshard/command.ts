@@ -7,16 +7,17 @@ import { misused, withSettings } from '../command.ts';
 import { type Config, readConfig } from '../config.ts';
 import { readEnv } from '../env.ts';
 import { SERVICE } from '../redis/connect.ts';
-import { createKeys } from '../redis/keys.ts';
+import { createKeys, encodeId } from '../redis/keys.ts';
 import { checkMeta } from '../redis/meta.ts';
-import { keysOn, primariesOf } from '../redis/nodes.ts';
+import { primariesOf } from '../redis/nodes.ts';
 import { openStore } from '../redis/openStore.ts';
 import { placeOf } from '../redis/place.ts';
 import { startPrivateRedis } from '../redis/privateRedis.ts';
+import { inspectNode } from '../redis/readiness.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { SECOND } from '../time.ts';
 import { copyAll, type Side } from './copy.ts';
-import { findStored } from './source.ts';
+import { findStored, type Stored } from './source.ts';
 import { compare } from './verify.ts';
 
 const USAGE = `npm run reshard -- [--shards N] [--key-prefix NAME]
@@ -73,6 +74,11 @@ async function reshard(config: Config, asked: Record<string, string>, drop: bool
       );
     }
 
+    for (const node of primariesOf(to.redis)) {
+      const { amiss } = await inspectNode(node, target.durability);
+      if (amiss !== undefined) throw new CannotStart(amiss);
+    }
+
     const now = Date.now();
     const since = performance.now();
     const stored = await findStored(from.redis, from.keys);
@@ -104,8 +110,10 @@ async function reshard(config: Config, asked: Record<string, string>, drop: bool
     say(
       `${count(profiles)} profiles and ${count(counts)} counts are equal on both sides, after ${seconds.toFixed(1)} s`,
     );
-    if (drop) say(`${count(await dropAll(from))} keys deleted where it was`);
-    else say('What was copied is still there, and an erasure from now on misses it: see --drop-source');
+    if (drop) {
+      await mustBeAlone(from.redis);
+      say(`${count(await dropCopied(from, stored))} keys deleted where it was`);
+    } else say('What was copied is still there, and an erasure from now on misses it: see --drop-source');
     say('Start the service with');
     for (const [name, value] of Object.entries({ ...asked, SHARDS: String(target.shards) }))
       say(`  ${name}=${value}`);
@@ -124,15 +132,19 @@ async function mustBeAlone(redis: FootfallRedis): Promise<void> {
   }
 }
 
-async function dropAll({ redis, keys }: Side): Promise<number> {
+/** What was copied, and nothing else. */
+async function dropCopied({ redis, keys }: Side, { users, shared, marks }: Stored): Promise<number> {
   let dropped = 0;
-  for (const node of primariesOf(redis)) {
-    for await (const found of keysOn(node, `${keys.prefix}:{*`)) {
-      const gone = await Promise.all(found.map((key) => redis.unlink(key)));
-      dropped += gone.reduce((sum, n) => sum + n, 0);
-    }
+  const drop = async (some: string[]) => {
+    for (const gone of await Promise.all(some.map((key) => redis.unlink(key)))) dropped += gone;
+  };
+  for (const [id, suffixes] of users) {
+    const begin = `${keys.shard(keys.shardOf(id))}:user:${encodeId(id)}:`;
+    await drop(suffixes.map((suffix) => begin + suffix));
   }
-  return dropped + (await redis.unlink(keys.meta));
+  for (const found of shared.values()) await drop(found.map(({ key }) => key));
+  await drop([...marks, keys.meta]);
+  return dropped;
 }
 
 const strings = Object.fromEntries(Object.keys(TARGET).map((name) => [name, { type: 'string' as const }]));

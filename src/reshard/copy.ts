@@ -41,7 +41,7 @@ export async function copyAll({ from, to, stored, now, onProgress }: CopyOptions
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   for (const [suffix, found] of stored.shared) await copyShared({ from, to, suffix, found, shares });
-  for (const mark of stored.marks) await copyMark(from, to, mark);
+  await copyMarks(from, to, stored.marks);
 }
 
 interface UserCopy {
@@ -61,7 +61,9 @@ async function copyUser({ from, to, userId, suffixes, now, shares }: UserCopy): 
   const target = to.redis.pipeline();
   suffixes.forEach((suffix, i) => {
     const [dump, pttl] = [replies[2 * i] as Buffer | null, Number(replies[2 * i + 1])];
-    if (dump) target.restore(beginOf(to) + suffix, Math.max(0, pttl), dump);
+    // It may have gone in between. What a copy that was cut off has left is replaced.
+    if (dump && pttl !== -2)
+      target.restore(beginOf(to) + suffix, pttl === -1 ? 0 : Math.max(1, pttl), dump, 'REPLACE');
   });
   await all(target);
   const shard = to.keys.shardOf(userId);
@@ -159,6 +161,7 @@ async function write(
   isSorted: boolean,
   ttl: number,
 ): Promise<void> {
+  await redis.unlink(key); // what a copy that was cut off has left
   const kept = [...numbers].filter(([, n]) => n !== 0 && !Number.isNaN(n));
   for (let i = 0; i < kept.length; i += FIELDS) {
     const some = kept.slice(i, i + FIELDS);
@@ -173,22 +176,29 @@ async function copyEstimate(from: Side, to: Side, key: string, target: string): 
   const [dump, ttl] = await Promise.all([from.redis.dumpBuffer(key), from.redis.pttl(key)]);
   if (!dump) return;
   const beside = `${target}:beside`;
-  await to.redis.restore(beside, 0, dump);
+  await to.redis.restore(beside, Math.max(1, ttl), dump, 'REPLACE');
   await to.redis.pfmerge(target, beside);
   await to.redis.unlink(beside);
   await to.redis.pexpire(target, Math.max(1, ttl));
 }
 
-/** It does not say whose it is, so every shard gets it. */
-async function copyMark(from: Side, to: Side, mark: string): Promise<void> {
-  const [at, ttl] = await Promise.all([from.redis.get(mark), from.redis.pttl(mark)]);
-  const name = mark.slice(mark.lastIndexOf(':'));
-  if (at === null) return;
-  await Promise.all(
-    Array.from({ length: to.keys.shards }, (_, shard) =>
-      to.redis.set(`${to.keys.shard(shard)}:erased${name}`, at, 'PX', Math.max(1, ttl)),
-    ),
-  );
+/** They do not say whose they are, so every shard gets each: the newest of its name, for as long as the longest. */
+async function copyMarks(from: Side, to: Side, marks: string[]): Promise<void> {
+  const newest = new Map<string, { at: number; ttl: number }>();
+  for (const mark of marks) {
+    const [at, ttl] = await Promise.all([from.redis.get(mark), from.redis.pttl(mark)]);
+    if (at === null) continue;
+    const name = mark.slice(mark.lastIndexOf(':') + 1);
+    const { at: before = 0, ttl: left = 1 } = newest.get(name) ?? {};
+    newest.set(name, { at: Math.max(Number(at), before), ttl: Math.max(ttl, left) });
+  }
+  for (const [name, { at, ttl }] of newest) {
+    const shards = Array.from(
+      { length: to.keys.shards },
+      (_, shard) => `${to.keys.shard(shard)}:erased:${name}`,
+    );
+    await Promise.all(shards.map((key) => to.redis.set(key, String(at), 'PX', ttl)));
+  }
 }
 
 async function all(pipeline: ChainableCommander): Promise<unknown[]> {

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createMetrics } from '../metrics.ts';
 import { createProfiles } from '../profiles/profiles.ts';
+import { Damaged } from '../redis/errors.ts';
 import type { Side } from './copy.ts';
 import type { Stored, Suffix } from './source.ts';
 
@@ -43,7 +44,11 @@ export async function compare({
     const some = users.slice(i, i + AT_ONCE);
     const read = (profiles: typeof before) =>
       Promise.allSettled(some.map((user) => profiles.of(user))).then((all) =>
-        all.map((one) => (one.status === 'fulfilled' ? one.value : 'damaged')),
+        all.map((one) => {
+          if (one.status === 'fulfilled') return one.value;
+          if (one.reason instanceof Damaged) return 'damaged';
+          throw one.reason;
+        }),
       );
     const [was, is] = await Promise.all([read(before), read(after)]);
     const differ = was.filter((profile, j) => !isDeepStrictEqual(profile, is[j])).length;
