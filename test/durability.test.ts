@@ -108,7 +108,9 @@ describe('replica', () => {
     expect(performance.now() - since).toBeLessThan(700);
     expect([status, JSON.parse(text).number_pages_viewed_in_the_last_7_days]).toEqual([200, 2]);
     expect(await writes).toEqual([503, 503]);
-    expect(figure(await metricsOf(service.port), 'footfall_redis_failures_total{why="no_replica"}')).toBe(1);
+    expect(
+      figure(await metricsOf(service.port), 'footfall_redis_failures_total{why="no_replica"}'),
+    ).toBeGreaterThan(0);
     expect((await ask(service.port, '/v1/user/bob', { method: 'DELETE' })).status).toBe(503);
 
     process.kill(replica, 'SIGCONT');
@@ -129,7 +131,9 @@ describe('replica', () => {
     redis = await startRedis({ tcp: true });
     const confirm = onReplica(redis.redis, 100, createMetrics());
     const reply = await redis.redis.role();
+    const closed = new Promise((resolve) => redis.redis.once('close', resolve));
     await redis.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'no').catch(() => undefined);
+    await closed;
     await until('it is connected again', () => redis.redis.status === 'ready');
     await expect(confirm(reply)).rejects.toMatchObject({ name: 'Unavailable' });
   });
