@@ -8,9 +8,11 @@ import type { HostPort } from '../config.ts';
 import type { Clustered, Watched } from '../redis/place.ts';
 import { SECOND } from '../time.ts';
 
-/** Longer than a failover takes. */
-const PAUSE = 10 * SECOND;
+/** A failover takes less. */
+const FAILOVER = 10 * SECOND;
 const CATCH_UP = 2 * SECOND;
+/** How long writes wait at most: longer than all of it. */
+const HELD = CATCH_UP + FAILOVER + 3 * SECOND;
 const STEP = 20;
 
 type Say = (line: string) => void;
@@ -29,11 +31,11 @@ export async function failOverWatched(place: Watched, say: Say): Promise<void> {
     if (replicas.length === 0) throw new CannotStart(`${shown(before)} has no replica that is in sync`);
     say(`${shown(before)} is the master; its writes wait`);
     const since = performance.now();
-    await master.client('PAUSE', CATCH_UP + PAUSE + 3 * SECOND, 'WRITE');
+    await master.client('PAUSE', HELD, 'WRITE');
     try {
       await until('not all replicas have caught up', CATCH_UP, () => areInSync(master, replicas));
       await sentinel.call('SENTINEL', 'FAILOVER', place.master);
-      await until('the sentinels name no other master', PAUSE, async () => {
+      await until('the sentinels name no other master', FAILOVER, async () => {
         return shown(await masterBy(sentinel, place.master)) !== shown(before);
       });
     } catch (error) {
@@ -42,7 +44,7 @@ export async function failOverWatched(place: Watched, say: Say): Promise<void> {
     }
     const after = await masterBy(sentinel, place.master);
     say(`${shown(after)} is the master, after ${Math.round(performance.now() - since)} ms`);
-    await unpause(before, place);
+    if (await unpause(before, place)) say(`${shown(before)} is its replica`);
   } finally {
     for (const redis of [sentinel, master, ...replicas]) redis.disconnect();
   }
@@ -61,7 +63,7 @@ export async function failOverInCluster(place: Clustered, primary: HostPort, say
       await replica.call('CLUSTER', 'FAILOVER');
       await until(
         `${shown(best)} did not take over`,
-        PAUSE,
+        FAILOVER,
         async () => (await replica.role())[0] === 'master',
       );
       say(`${shown(best)} is the primary, after ${Math.round(performance.now() - since)} ms`);
@@ -85,8 +87,8 @@ async function masterBy(sentinel: Redis, name: string): Promise<HostPort> {
  * The pause would hold up what the old master is sent as a replica, too, so it is ended as soon as it is one, and not before.
  * If that fails, it ends by itself.
  */
-async function unpause(node: HostPort, place: Watched): Promise<void> {
-  await until('', PAUSE, async () => {
+async function unpause(node: HostPort, place: Watched): Promise<boolean> {
+  const done = until('', HELD, async () => {
     const old = await reach(node, place).catch(() => undefined);
     if (!old) return false;
     try {
@@ -98,7 +100,11 @@ async function unpause(node: HostPort, place: Watched): Promise<void> {
     } finally {
       old.disconnect();
     }
-  }).catch(() => undefined);
+  });
+  return done.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What the master knows of a replica is a second old, so each is asked itself. */

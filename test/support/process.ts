@@ -172,7 +172,7 @@ export function useProcesses(): Processes {
     },
     async startToEnd(settings, options) {
       const { ended, out, err, kill } = begin(settings, options);
-      const late = setTimeout(() => kill('SIGKILL'), 10_000);
+      const late = setTimeout(() => kill('SIGKILL'), 25_000);
       const how = await ended;
       clearTimeout(late);
       return { ...how, out: out(), err: err() };
