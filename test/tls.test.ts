@@ -91,7 +91,14 @@ test('one that nobody vouches for is not spoken to', async () => {
 });
 
 test('a cluster over TLS', async () => {
-  const port = await startTls(['--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-announce-ip', '127.0.0.1']);
+  const port = await startTls([
+    '--cluster-enabled',
+    'yes',
+    '--tls-cluster',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+  ]);
   const redis = new Redis({ host: '127.0.0.1', port, tls: { rejectUnauthorized: false }, protocol: 2 });
   processes.atEnd(() => redis.disconnect());
   await redis.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16383);
