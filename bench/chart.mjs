@@ -72,7 +72,7 @@ export function chartOf({ machine, events, reads }) {
     bar(NAMES + 80, legend - 12, BAR, 'redis') + text(NAMES + 102, legend, 'Redis'),
     text(0, legend + 24, where, 'quiet'),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${legend + 34}" role="img" aria-label="CPU per page view and per profile, and requests a second, of four servers">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${legend + 34}" role="img" aria-label="CPU per page view and per profile, and requests a second, of the servers">
   <style>${STYLE}
   </style>
   ${lines.join('\n  ')}
