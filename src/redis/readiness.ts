@@ -46,7 +46,6 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   const { redis, setting, keys, depends, log } = options;
   const cluster = clusterOf(redis);
   let trouble: string | undefined = 'starting';
-  let degraded: string | undefined;
   let found: Found = {};
   let metaHolds = false; // whether it has been looked at
   let settled = false; // whether `started` is
@@ -83,7 +82,6 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
       if (found.warning !== undefined && found.warning !== lastWarning) log.warn(found.warning);
       lastWarning = found.warning;
       trouble = found.amiss;
-      degraded = found.degraded;
     } catch (error) {
       if (error instanceof CannotStart) {
         refuse(error);
@@ -93,7 +91,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
       if (redis.status !== 'ready') return; // the next connection is checked again
       trouble = `Redis does not do what it must (${wordOf(error as Error)})`;
     }
-    const amiss = trouble ?? degraded;
+    const amiss = trouble ?? found.degraded;
     if (amiss === undefined) {
       if (said.size > 0) log.info('ready again');
       said.clear();
@@ -150,7 +148,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
 
   return {
     unreadyBecause: () => (redis.status === 'ready' ? trouble : 'Redis does not answer'),
-    degradedBecause: () => degraded,
+    degradedBecause: () => found.degraded,
     shardsAway: () => found.away ?? 0,
     nothingIsKept: () => found.nothingIsKept ?? false,
     started,
