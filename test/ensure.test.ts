@@ -6,13 +6,14 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const SCRIPT = join(__dirname, '../scripts/ensure-redis.mjs');
+const SCRIPT = join(__dirname, '../scripts/ensure.mjs');
 const APT = 'apt-get update && apt-get install -y --no-install-recommends redis-server';
 const SUDO_APT = 'sudo apt-get update && sudo apt-get install -y --no-install-recommends redis-server';
 const TYPE_SUDO_APT = `Footfall needs redis-server: type  ${SUDO_APT}  and try again.\n`;
@@ -61,7 +62,21 @@ function fakeApt(commands = puts('redis-server')) {
   fake('apt-get', `[ "$1" = install ] || exit 0\n${start}\n${commands}`);
 }
 
+/** A Postgres in one of the root's folders. */
+function fakePostgres(folder: string, version: string) {
+  fake(`${folder}/postgres`, `echo "postgres (PostgreSQL) ${version} (Debian ${version}-0+deb12u1)"`);
+  fake(`${folder}/initdb`);
+}
+
+/** What a package manager does that puts one there. */
+function putsPostgres(folder = 'usr/lib/postgresql/15/bin', version = '15.13'): string {
+  fakePostgres('packed', version);
+  return `/bin/mkdir -p ${root}/${folder}; /bin/cp ${root}/packed/* ${root}/${folder}`;
+}
+
 interface Given {
+  /** What is asked for: Redis, unless it says more. */
+  names?: string[];
   uid?: number;
   isTTY?: boolean;
   /** What the person at the terminal says. */
@@ -70,20 +85,20 @@ interface Given {
 }
 
 /** Jest can't import the script, so a file of two lines does. */
-function ensure({ uid = 0, isTTY = false, answer, env }: Given = {}) {
+function ensure({ names = ['redis'], uid = 0, isTTY = false, answer, env }: Given = {}) {
   const options = JSON.stringify({ uid, isTTY, root, env: { PATH: `${root}/bin`, ...env } });
   const ask = `async (question) => (console.log(question), ${JSON.stringify(answer)})`;
   const runner = join(root, 'runner.mjs');
   writeFileSync(
     runner,
     `import { ensure } from ${JSON.stringify(pathToFileURL(SCRIPT).href)};
-    process.exitCode = await ensure('redis', { ...${options}, ask: ${ask} });`,
+    process.exitCode = await ensure(${JSON.stringify(names)}, { ...${options}, ask: ${ask} });`,
   );
-  return start(runner, {});
+  return start([runner], {});
 }
 
-function start(file: string, env: NodeJS.ProcessEnv) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+function start(args: string[], env: NodeJS.ProcessEnv) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     env,
     encoding: 'utf8',
     timeout: 20_000,
@@ -105,7 +120,7 @@ describe('nothing to do', () => {
     fake(name);
     fakeApt();
     expect(ensure()).toEqual(SILENT);
-    expect(start(SCRIPT, { PATH: join(root, 'bin') })).toEqual(SILENT);
+    expect(start([SCRIPT, 'redis'], { PATH: join(root, 'bin') })).toEqual(SILENT);
     expect(log()).toEqual([]);
   });
 
@@ -317,12 +332,212 @@ describe('other package managers', () => {
   });
 });
 
+describe('Postgres', () => {
+  const names = ['postgres'];
+  const INSTALL = 'apt-get install -y --no-install-recommends postgresql';
+
+  test.each(['bin', 'usr/lib/postgresql/15/bin', 'usr/libexec/postgresql17', 'usr/pgsql-16/bin'])(
+    'is there, in %s',
+    (folder) => {
+      fakePostgres(folder, '14.0');
+      fakeApt();
+      expect(ensure({ names })).toEqual(SILENT);
+    },
+  );
+
+  test('the one on the PATH comes first, then the newest', () => {
+    for (const version of ['9', '13', '15'])
+      fakePostgres(`usr/lib/postgresql/${version}/bin`, `${version}.1`);
+    mkdirSync(join(root, 'usr/lib/postgresql/common'));
+    expect(ensure({ names })).toEqual(SILENT);
+    expect(log()).toEqual(['usr/lib/postgresql/15/bin/postgres --version']);
+    fakePostgres('bin', '14.18');
+    expect(ensure({ names })).toEqual(SILENT);
+    expect(log().slice(1)).toEqual(['bin/postgres --version']);
+  });
+
+  test('one that is older than 14 will not do, and is not replaced', () => {
+    fakePostgres('bin', '13.21');
+    fakeApt();
+    const stderr = `Footfall needs postgres 14 or newer, and ${root}/bin/postgres is 13.21: install a newer one and try again.\n`;
+    expect(ensure({ names })).toEqual({ status: 1, stdout: '', stderr });
+    expect(log()).toEqual(['bin/postgres --version']);
+  });
+
+  test('an old one does not matter beside a newer', () => {
+    fakePostgres('bin', '13.21');
+    fakePostgres('usr/lib/postgresql/15/bin', '15.13');
+    expect(ensure({ names })).toEqual(SILENT);
+  });
+
+  test('one that has no initdb, or does not run, is none', () => {
+    fake('bin/postgres', 'echo "postgres (PostgreSQL) 15.13"');
+    fake('usr/lib/postgresql/16/bin/postgres', 'exit 127');
+    fake('usr/lib/postgresql/16/bin/initdb');
+    expect(ensure({ names }).stderr).toMatch(/^Footfall needs postgres, and has none of apt-get, apk/);
+  });
+
+  test('tells where its programs are, links followed', () => {
+    fakePostgres('packed', '15.13');
+    symlinkSync(join(root, 'packed/postgres'), join(root, 'bin/postgres'));
+    expect(ensure({ names })).toEqual(SILENT);
+    const where = start([SCRIPT, '--where', 'postgres'], { PATH: join(root, 'bin') });
+    expect(where).toEqual({ status: 0, stdout: `${root}/packed\n`, stderr: '' });
+  });
+
+  test('is installed with apt-get, and its service is off', () => {
+    mkdirSync(join(root, 'run/systemd/system'), { recursive: true });
+    fakeApt(putsPostgres());
+    fake('systemctl');
+    expect(ensure({ names })).toEqual({
+      status: 0,
+      stdout: [
+        `Footfall needs postgres, which is not installed. Installing it with: apt-get update && ${INSTALL}`,
+        `Installed ${root}/usr/lib/postgresql/15/bin/postgres (v15.13). No system service was left running.`,
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+    expect(log()).toEqual([
+      'apt-get update',
+      INSTALL,
+      'start: 101 noninteractive',
+      'packed/postgres --version',
+      'systemctl disable --now postgresql',
+      `rm -f ${policy}`,
+      'packed/postgres --version',
+    ]);
+    expect(ensure({ names })).toEqual(SILENT);
+  });
+
+  test('the package has too old a one: says so', () => {
+    fakeApt(putsPostgres('usr/lib/postgresql/13/bin', '13.21'));
+    const { status, stderr } = ensure({ names });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `Footfall needs postgres 14 or newer, and ${root}/usr/lib/postgresql/13/bin/postgres is 13.21: install a newer one and try again.\n`,
+    });
+    expect(existsSync(policy)).toBe(false);
+  });
+
+  test.each([
+    ['apk', 'apk add --no-cache postgresql', 'usr/libexec/postgresql17'],
+    ['dnf', 'dnf install -y postgresql-server', 'bin'],
+    ['brew', 'brew install postgresql@17', 'opt/homebrew/opt/postgresql@17/bin'],
+  ])('%s', (manager, line, folder) => {
+    fakeSudo();
+    fake(manager, putsPostgres(folder));
+    const { status, stdout } = ensure({ names, uid: manager === 'brew' ? 501 : 0 });
+    expect(status).toBe(0);
+    expect(stdout).toContain(`with: ${line}\nInstalled ${root}/${folder}/postgres (v15.13).`);
+    expect(log()).toContain(line);
+  });
+});
+
+describe('Redis and Postgres', () => {
+  const names = ['redis', 'postgres'];
+  const BOTH = `${APT} postgresql`;
+
+  test('both are there', () => {
+    fake('valkey-server');
+    fakePostgres('usr/lib/postgresql/15/bin', '15.13');
+    fakeApt();
+    expect(ensure({ names })).toEqual(SILENT);
+  });
+
+  test('neither is: one call installs both, and both services are off', () => {
+    fakeApt(`${puts('redis-server')}; ${putsPostgres()}`);
+    fake('systemctl');
+    expect(ensure({ names })).toEqual({
+      status: 0,
+      stdout: [
+        `Footfall needs redis-server and postgres, which are not installed. Installing them with: ${BOTH}`,
+        `Installed ${root}/bin/redis-server (v7.0.15) and ${root}/usr/lib/postgresql/15/bin/postgres (v15.13). No system service was left running.`,
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+    expect(log().filter((line) => !line.includes('--version'))).toEqual([
+      'apt-get update',
+      `${TRUE_APT[1]} postgresql`,
+      'start: 101 noninteractive',
+      'systemctl disable redis-server',
+      'systemctl disable postgresql',
+      `rm -f ${policy}`,
+    ]);
+  });
+
+  test('one is: only the other is installed, and only its service is off', () => {
+    fake('redis-server');
+    fakeApt(putsPostgres());
+    fake('systemctl');
+    const { status, stdout } = ensure({ names });
+    expect(status).toBe(0);
+    expect(stdout).not.toContain('redis');
+    expect(log().filter((line) => line.startsWith('systemctl'))).toEqual(['systemctl disable postgresql']);
+  });
+
+  test("neither can be installed: one line to type, with a person's yes or no to it", () => {
+    fakeApt();
+    expect(ensure({ names, uid: 1000 })).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `Footfall needs redis-server and postgres: type  su -c '${BOTH}'  and try again.\n`,
+    });
+    fakeSudo();
+    expect(ensure({ names, uid: 1000, isTTY: true, answer: 'n' })).toEqual({
+      status: 1,
+      stdout: `Install redis-server and postgres now with \`${SUDO_APT} postgresql\`? [Y/n] \n`,
+      stderr: `Footfall needs redis-server and postgres: type  ${SUDO_APT} postgresql  and try again.\n`,
+    });
+    expect(log()).toEqual([]);
+  });
+
+  test('one of them does not come: what to type for that one', () => {
+    fakeApt(puts('redis-server'));
+    fake('systemctl');
+    const { status, stderr } = ensure({ names });
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr:
+        'Footfall needs postgres: type  apt-get update && apt-get install -y --no-install-recommends postgresql  and try again.\n',
+    });
+    expect(log()).toContain('systemctl disable redis-server');
+    expect(existsSync(policy)).toBe(false);
+  });
+
+  test('no package manager', () => {
+    expect(ensure({ names }).stderr).toBe(
+      'Footfall needs redis-server and postgres, and has none of apt-get, apk, dnf, brew to get them with: install them by hand and try again.\n',
+    );
+  });
+
+  test('dnf with valkey only', () => {
+    const both = `${puts('valkey-server')}; ${putsPostgres('bin')}`;
+    fake('dnf', `[ "$3" = valkey ] || { echo "Unable to find a match: redis"; exit 1; }\n${both}`);
+    const lines = ['dnf install -y redis postgresql-server', 'dnf install -y valkey postgresql-server'];
+    const { status, stdout } = ensure({ names });
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Installing them with: ${lines.join(' || ')}\n`);
+    expect(log().filter((line) => line.startsWith('dnf'))).toEqual(lines);
+  });
+});
+
+test('who needs what', () => {
+  const { scripts } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
+  const needs = (name: string) => /ensure\.mjs ([a-z ]+[a-z])/.exec(scripts[`pre${name}`] ?? '')?.[1];
+  for (const name of ['start', 'reshard']) expect(needs(name)).toBe('redis');
+  for (const name of ['test', 'bench', 'test:faults', 'test:topologies', 'test:nodes']) {
+    expect(needs(name)).toBe('redis postgres');
+  }
+});
+
 describe("it can't be installed", () => {
   test('no package manager', () => {
     const stderr =
       'Footfall needs redis-server, and has none of apt-get, apk, dnf, brew to get it with: install it by hand';
     expect(ensure()).toEqual({ status: 1, stdout: '', stderr: `${stderr} and try again.\n` });
-    expect(start(SCRIPT, { PATH: join(root, 'bin'), npm_lifecycle_event: 'prestart' })).toEqual({
+    expect(start([SCRIPT, 'redis'], { PATH: join(root, 'bin'), npm_lifecycle_event: 'prestart' })).toEqual({
       status: 1,
       stdout: '',
       stderr: `${stderr} and start again, or set REDIS_URL to a Redis that you have.\n`,

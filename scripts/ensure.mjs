@@ -1,5 +1,6 @@
-// Runs before `npm start`, `npm test` and `npm run bench`: looks for redis-server, and installs it where that takes
-// no password. It says nothing if nothing is missing, and leaves no system service behind.
+// Runs before `npm start`, `npm test` and `npm run bench`: looks for the programs that it is given, as in
+// `node scripts/ensure.mjs redis postgres`, and installs them where that takes no password. It says nothing if nothing is
+// missing, and leaves no system service behind.
 
 import { spawn } from 'node:child_process';
 import {
@@ -10,6 +11,7 @@ import {
   fstatSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   realpathSync,
@@ -17,7 +19,7 @@ import {
   statSync,
 } from 'node:fs';
 import { constants as osConstants, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +30,27 @@ const PROGRAMS = {
     packages: { 'apt-get': ['redis-server'], apk: ['redis'], dnf: ['redis', 'valkey'], brew: ['redis'] },
     service: 'redis-server', // what Debian's package enables and starts
     setting: { name: 'REDIS_URL', use: 'set REDIS_URL to a Redis that you have' },
+  },
+  postgres: {
+    commands: ['postgres'],
+    beside: 'initdb', // a server without it makes no cluster
+    // Most systems keep it off the PATH. A folder, what comes before a version in it, and where the programs of that are.
+    folders: [
+      ['usr/lib/postgresql', '', 'bin'], // Debian
+      ['usr/libexec', 'postgresql', ''], // Alpine
+      ['usr', 'pgsql-', 'bin'], // what Postgres itself has for dnf
+      ['opt/homebrew/opt', 'postgresql@', 'bin'],
+      ['usr/local/opt', 'postgresql@', 'bin'],
+      ['home/linuxbrew/.linuxbrew/opt', 'postgresql@', 'bin'],
+    ],
+    oldest: 14, // the first to have idle_session_timeout
+    packages: {
+      'apt-get': ['postgresql'],
+      apk: ['postgresql'],
+      dnf: ['postgresql-server'],
+      brew: ['postgresql@17'],
+    },
+    service: 'postgresql', // with it Debian's package starts the cluster that it makes
   },
 };
 
@@ -46,9 +69,9 @@ const MANAGERS = {
 const POLICY_MARK = 'Written by Footfall while it installs a package';
 const TAIL = { lines: 20, bytes: 8192 };
 
-/** Sees to it that a program is installed, and gives the exit code. `root` is where the system's files are. */
+/** Sees to it that programs are installed, and gives the exit code. `root` is where the system's files are. */
 export async function ensure(
-  name,
+  names,
   {
     env = process.env,
     uid = process.getuid?.(),
@@ -57,41 +80,71 @@ export async function ensure(
     ask = askOnTerminal,
   } = {},
 ) {
-  const { commands, packages, service, setting } = PROGRAMS[name];
-  const [title] = commands;
   // Only the service can do with a server elsewhere: tests and benchmarks start their own.
   const starting = env.npm_lifecycle_event === 'prestart';
-  if (starting && env[setting.name]) return 0;
-  const path = (env.PATH ?? '').split(delimiter).filter(Boolean);
-  if (find(commands, path)) return 0;
+  const programs = names
+    .map((name) => PROGRAMS[name])
+    .filter(({ setting }) => !(starting && setting && env[setting.name]));
+  const path = foldersOf(env);
+  const look = async () => {
+    const found = await Promise.all(programs.map((it) => locate(it, path, root, env)));
+    return { missing: programs.filter((_, i) => !found[i]), tooOld: found.find((it) => it?.needed), found };
+  };
+  const before = await look();
+  const { missing } = before;
 
   const giveUp = (what) => {
-    const next = starting ? `start again, or ${setting.use}` : 'try again';
-    console.error(`Footfall needs ${title}${what} and ${next}.`);
+    const uses = programs.flatMap(({ setting }) => setting?.use ?? []);
+    const next = starting ? ['start again', ...uses].join(', or ') : 'try again';
+    console.error(`Footfall needs ${what} and ${next}.`);
     return 1;
   };
-  const managers = Object.keys(packages);
+  const refuse = ({ file, version, needed }) =>
+    giveUp(`${needed}, and ${file} is ${version}: install a newer one`);
+  if (before.tooOld) return refuse(before.tooOld);
+  if (missing.length === 0) return 0;
+
+  const managers = Object.keys(MANAGERS);
   const manager = managers.find((it) => find([it], path));
-  if (!manager) return giveUp(`, and has none of ${managers.join(', ')} to get it with: install it by hand`);
+  if (!manager) {
+    return giveUp(
+      `${titlesOf(missing)}, and has none of ${managers.join(', ')} to get ${them(missing)} with: install ${them(missing)} by hand`,
+    );
+  }
 
   const { refresh, install, startsServices, refusesRoot, env: settings = {} } = MANAGERS[manager];
-  const installs = packages[manager].map((it) => `${install} ${it}`);
   const needsSudo = uid !== 0 && !refusesRoot;
   const hasSudo = find(['sudo'], path) !== undefined;
   const prefix = needsSudo && hasSudo ? 'sudo ' : '';
-  const line = [refresh, installs.join(` || ${prefix}`)]
-    .filter(Boolean)
-    .map((it) => prefix + it)
-    .join(' && ');
-  const toType = `: type  ${needsSudo && !hasSudo ? `su -c '${line}'` : line} `;
+  /** One line for all of them, and then again with the packages' other names. */
+  const installsOf = (programs) => {
+    const packages = programs.map((it) => it.packages[manager]);
+    const tries = Math.max(...packages.map(({ length }) => length));
+    return Array.from({ length: tries }, (_, i) =>
+      [install, ...packages.map((names) => names[i] ?? names.at(-1))].join(' '),
+    );
+  };
+  const lineOf = (programs) =>
+    [refresh, installsOf(programs).join(` || ${prefix}`)]
+      .filter(Boolean)
+      .map((it) => prefix + it)
+      .join(' && ');
+  const toType = (programs) => {
+    const line = lineOf(programs);
+    return `${titlesOf(programs)}: type  ${needsSudo && !hasSudo ? `su -c '${line}'` : line} `;
+  };
 
-  if (refusesRoot && uid === 0) return giveUp(`${toType} as a user other than root`);
-  if (needsSudo && !(hasSudo && (await run(['sudo', '-n', 'true'], env)).ok)) return giveUp(toType);
+  if (refusesRoot && uid === 0) return giveUp(`${toType(missing)} as a user other than root`);
+  if (needsSudo && !(hasSudo && (await run(['sudo', '-n', 'true'], env)).ok)) return giveUp(toType(missing));
+  const line = lineOf(missing);
   if (uid !== 0 && isTTY && !env.CI) {
-    const answer = await ask(`Install ${title} now with \`${line}\`? [Y/n] `);
-    if (!/^(y|yes)?$/i.test(answer.trim())) return giveUp(toType);
+    const answer = await ask(`Install ${titlesOf(missing)} now with \`${line}\`? [Y/n] `);
+    if (!/^(y|yes)?$/i.test(answer.trim())) return giveUp(toType(missing));
   }
-  console.log(`Footfall needs ${title}, which is not installed. Installing it with: ${line}`);
+  const are = missing.length > 1 ? 'are' : 'is';
+  console.log(
+    `Footfall needs ${titlesOf(missing)}, which ${are} not installed. Installing ${them(missing)} with: ${line}`,
+  );
 
   // The folders of the administrator's programs may be missing from PATH, and dpkg stops without them.
   const searched = [...path, join(root, 'usr/sbin'), join(root, 'sbin')];
@@ -108,16 +161,16 @@ export async function ensure(
   };
   const outputs = [];
   const troubles = [];
-  let installed;
-  const policy = startsServices && service ? await refuseStarts(root, asRoot) : undefined;
+  let after = before;
+  const policy = startsServices ? await refuseStarts(root, asRoot) : undefined;
   try {
-    // A refresh that fails in part may still have found this package, so it does not end the matter.
-    for (const command of [refresh, ...installs].filter(Boolean)) {
-      if (installed || signals.received) break;
+    // A refresh that fails in part may still have found these packages, so it does not end the matter.
+    for (const command of [refresh, ...installsOf(missing)].filter(Boolean)) {
+      if (after.missing.length === 0 || signals.received) break;
       outputs.push((await asRoot(command.split(' '))).output);
-      installed = find(commands, path);
+      after = await look();
     }
-    if (installed && startsServices && service) {
+    for (const { service } of startsServices ? missing.filter((it) => !after.missing.includes(it)) : []) {
       for (const command of disabling(service, root, searched)) {
         await cleanUp(command, 'It may run as a system service');
       }
@@ -127,20 +180,69 @@ export async function ensure(
     signals.release();
   }
 
-  const said = installed || signals.received ? [] : tail(outputs);
+  const said = after.missing.length === 0 || signals.received ? [] : tail(outputs);
   for (const text of [...said, ...troubles]) console.error(text);
   if (signals.received) return 128 + osConstants.signals[signals.received];
-  if (!installed) return giveUp(toType);
-  const version = /\bv=([\w.]+)/.exec((await run([installed, '--version'], env)).output);
+  if (after.missing.length > 0) return giveUp(toType(after.missing));
+  if (after.tooOld) return refuse(after.tooOld);
+  const installed = after.found.filter((_, i) => missing.includes(programs[i]));
+  const described = await Promise.all(installed.map(({ file }) => describe(file, env)));
   const rest = troubles.length === 0 ? ' No system service was left running.' : '';
-  console.log(`Installed ${installed}${version ? ` (v${version[1]})` : ''}.${rest}`);
+  console.log(`Installed ${described.join(' and ')}.${rest}`);
   return 0;
 }
 
-function find(names, folders) {
+/** Where a program is that is installed, links followed: what belongs to it is beside it. */
+export async function folderOf(name) {
+  const found = await locate(PROGRAMS[name], foldersOf(process.env), '/', process.env);
+  if (!found || found.needed) throw new Error(`first type  node scripts/ensure.mjs ${name}`);
+  return dirname(realpathSync(found.file));
+}
+
+const foldersOf = ({ PATH = '' }) => PATH.split(delimiter).filter(Boolean);
+const titlesOf = (programs) => programs.map(({ commands: [title] }) => title).join(' and ');
+const them = ({ length }) => (length > 1 ? 'them' : 'it');
+
+/** A program's file, if there is one; one that is too old only for want of a newer, with what is needed. */
+async function locate({ commands, beside, folders = [], oldest }, path, root, env) {
+  const places = [...path, ...folders.flatMap((it) => newestFirst(root, it))];
+  const files = findAll(commands, places).filter(
+    (file) => !beside || find([beside], [dirname(realpathSync(file))]),
+  );
+  if (!oldest) return files[0] && { file: files[0] };
+  let tooOld;
+  for (const file of files) {
+    const version = await versionOf(file, env);
+    if (Number.parseInt(version, 10) >= oldest) return { file };
+    if (version) tooOld ??= { file, version, needed: `${commands[0]} ${oldest} or newer` };
+  }
+  return tooOld;
+}
+
+function newestFirst(root, [parent, prefix, below]) {
+  const folder = join(root, parent);
+  const versionIn = (name) => Number(name.startsWith(prefix) && name.slice(prefix.length));
+  return (existsSync(folder) ? readdirSync(folder) : [])
+    .filter((name) => versionIn(name) > 0)
+    .sort((a, b) => versionIn(b) - versionIn(a))
+    .map((name) => join(folder, name, below));
+}
+
+async function versionOf(file, env) {
+  return /(?:\bv=|\(PostgreSQL\) )([\w.]+)/.exec((await run([file, '--version'], env)).output)?.[1];
+}
+
+async function describe(file, env) {
+  const version = await versionOf(file, env);
+  return version ? `${file} (v${version})` : file;
+}
+
+const find = (names, folders) => findAll(names, folders)[0];
+
+function findAll(names, folders) {
   return names
     .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => {
+    .filter((path) => {
       try {
         accessSync(path, constants.X_OK);
         return statSync(path).isFile();
@@ -236,5 +338,8 @@ function askOnTerminal(question) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  process.exitCode = await ensure('redis');
+  const names = process.argv.slice(2);
+  // For those who can't import it.
+  if (names[0] === '--where') console.log(await folderOf(names[1]));
+  else process.exitCode = await ensure(names);
 }
