@@ -9,7 +9,8 @@ import { DAY, datesBetween, dayOf } from '../dist/time.js';
 const GAP = String(30 * 60 * 1000);
 const MAX_VIEWS = '10000';
 const MAX_PAGES = '1000';
-const KEPT = ['10000', '35', '35', '400']; // paths of a site's day; days of sites, late logins, unique users
+// Paths of a site's day; days of sites, late logins, logins, unique users; no archive.
+const KEPT = ['10000', '35', '35', '36', '400', ''];
 export const SHARD = createKeys('ff', 1).shard(0);
 
 export function defineScripts(redis) {

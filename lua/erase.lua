@@ -6,7 +6,7 @@
 --                      what the user's own keys say, so they are of the same slot.
 --   dropped            ff:{0}:user:<user>:<day>:stats, :pages, :visits and :events; …:<month>:logins
 --   counted down       ff:{0}:<day>:visitors and :returning, ff:{0}:<month>:logins, ff:{0}:site:<site>:<day>:stats
---   written            ff:{0}:erased:<sha1 of user>
+--   written            ff:{0}:erased:<sha1 of user>; ff:{0}:outbox, where there is an archive
 -- KEYS[2]  ff:{0}:     never there, as little as the first: two keys keep a cluster from running half a slot
 --
 -- ARGV[1]  now         ms since 1970
@@ -17,12 +17,15 @@
 -- ARGV[6]  first       which of them, counted from 1, is the day before the window: steps from earlier ones may not have
 --                      been counted
 -- ARGV[7]  months      those that can hold a login, '2026-10 2026-11'
+-- ARGV[8]  id          the user as JSON, for the archive; empty where there is none
 --
--- Returns { erased_at, keys_deleted, counts_corrected }
+-- Returns { erased_at, keys_deleted, counts_corrected, entry }
 --   erased_at          as a string, ms since 1970: now, or the newest view or event that was stored, or an earlier
 --                      erasure's time, whichever is latest
 --   counts_corrected   how many counts about everybody lost this user: visitors of a thing on a day, users of a site on a
 --                      day, users who logged in on a day or in a month
+--   entry              the erasure's own in the outbox, '1795228645033-0', behind all that the archive is to forget; left out
+--                      where there is no archive
 --
 -- A key that cannot be read is no reason to keep a person, nor to refuse them for ever: it is dropped all the same.
 
@@ -39,6 +42,7 @@ local midnight = tonumber(ARGV[4])
 local dates = ARGV[5]
 local first = tonumber(ARGV[6])
 local months = ARGV[7]
+local id = ARGV[8]
 
 local prefix = users_prefix(shard) .. user
 local mark = erased_key(shard, redis.sha1hex(user))
@@ -159,4 +163,9 @@ end
 
 erased_at = string.format('%.0f', erased_at)
 redis.call('SET', mark, erased_at, 'PX', mark_ttl)
-return { erased_at, keys_deleted, counts_corrected }
+local entry
+if id ~= '' then
+  local erasure = '{"user_id":' .. id .. ',"erased_at":' .. erased_at .. '}'
+  entry = redis.call('XADD', outbox_key(shard), '*', 'erasure', erasure)
+end
+return { erased_at, keys_deleted, counts_corrected, entry }

@@ -9,6 +9,7 @@
 --   read               ff:{0}:erased:<sha1 of user>
 --   about everybody    ff:{0}:<day>:visitors and :returning, ff:{0}:<month>:logins,
 --                      ff:{0}:site:<site>:<day>:stats, :pages and :hll
+--   for the archive    ff:{0}:outbox, where there is one
 -- KEYS[2]  ff:{0}:     never there, as little as the first: two keys keep a cluster from running half a slot
 --
 -- ARGV[1]   midnight      of today, ms since 1970
@@ -21,7 +22,9 @@
 -- ARGV[7]   max_paths     of a site and day; further ones count under (other)
 -- ARGV[8]   site_days     how long a site's day is kept, days
 -- ARGV[9]   late_days     how late a login may come, days
--- ARGV[10]  uniques_days  how long the counts of logins are kept after their month, days
+-- ARGV[10]  login_days    how long a user's logins are kept after their month, days
+-- ARGV[11]  uniques_days  how long the counts of logins are kept after their month, days
+-- ARGV[12]  outbox_limit  bytes that may wait for the archive; empty where there is none
 -- then for each event its kind and what this kind has; before the kind may stand a + to hear whether its user is new, or a -
 -- if its user must be known:
 --   view    user at member page                          a page view with a name alone
@@ -36,6 +39,7 @@
 --   member         what is unique about it: 'e:<event_id>', or '<ms since midnight, base 36>.<digest of the rest>'
 --   page           its name
 --   thing          as it stands in counts: 'url:<url>', 'site:<site>:url:<url>', 'site:<site>:name:<page>', 'site:<site>'
+-- and behind each event, where there is an archive, its entry: what the outbox is to hold of it, as it is.
 --
 -- Returns one string per event, in their order:
 --   recorded   it counts, and the next read sees it
@@ -55,7 +59,9 @@
 -- 0 to a duplicate. A view's second, ZINCRBY, says whether the page is news; if what must then be read fails, both are
 -- taken back. What follows cannot fail. Counts about everybody are checked as they are first needed, and written at the end.
 --
--- Shared keys only count. What is news is asked of the user's own keys, so no shared key holds a user.
+-- Shared keys only count. What is news is asked of the user's own keys, so no shared key holds a user but the outbox: it
+-- gets what is recorded (as `event`) and what is expired (as `late`), one entry a call. With more than outbox_limit in it
+-- nothing is done, and the error OUTBOX says so.
 
 -- @include lib/keys
 
@@ -76,8 +82,10 @@ local dates = ARGV[6]
 local max_paths = tonumber(ARGV[7])
 local site_days = tonumber(ARGV[8])
 local late_days = tonumber(ARGV[9])
-local uniques_days = tonumber(ARGV[10])
-local FIRST_EVENT = 11
+local login_days = tonumber(ARGV[10])
+local uniques_days = tonumber(ARGV[11])
+local outbox_limit = tonumber(ARGV[12])
+local FIRST_EVENT = 13
 
 local users = users_prefix(shard)
 local wrote -- whether the event at hand has changed something
@@ -99,6 +107,7 @@ end
 -- @include record/view
 -- @include record/event
 -- @include record/login
+-- @include record/outbox
 
 -- By kind: what records the event whose arguments begin at i.
 local kinds = {
@@ -118,6 +127,10 @@ local kinds = {
 }
 local lengths = { view = 4, visit = 7, event = 5, login = 4 }
 
+if is_outbox_full() then
+  return redis.error_reply('OUTBOX the archive is too far behind')
+end
+
 local outcomes = {}
 local failure -- cannot be; if it is, it must not look like damage
 local i = FIRST_EVENT
@@ -136,9 +149,14 @@ while i <= #ARGV do
   if kind == 'visit' then
     i = i + ARGV[i - 1]
   end
+  if outbox_limit then
+    keep_for_archive(outcomes[#outcomes], ARGV[i])
+    i = i + 1
+  end
 end
 write_sites()
 write_tallies()
+write_outbox()
 if failure then
   error(failure)
 end

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  ff:{0}   what every key of the shard begins with
 -- KEYS[2]  ff:{0}:  never there, as little as the first: two keys keep a cluster from running half a slot
--- ARGV              commands
+-- ARGV              commands; of one that has parts as `MEMORY|USAGE`
 --
 -- Returns those of the commands that this user may not run.
 
@@ -13,9 +13,12 @@ local MOST = 4 -- words after the command
 -- where it looks for keys, an unpatched server reads past their end.
 local function may(command)
   for words = MOST, 1, -1 do
-    local call = { command }
-    for i = 1, words do
-      call[i + 1] = KEYS[1]
+    local call = {}
+    for part in string.gmatch(command, '[^|]+') do
+      call[#call + 1] = part
+    end
+    for _ = 1, words do
+      call[#call + 1] = KEYS[1]
     end
     local sound, allowed = pcall(redis.acl_check_cmd, unpack(call))
     if sound then

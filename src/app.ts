@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { dailyUniques, monthlyUniques } from './audiences/readUniques.ts';
 import { readVisitors } from './audiences/readVisitors.ts';
 import { eraseUser } from './erasure/eraseUser.ts';
+import { readErasure } from './erasure/readErasure.ts';
 import { loginOf, siteEventOf } from './events/bodies.ts';
 import { createIntake } from './events/intake.ts';
 import { recordEvent } from './events/recordEvent.ts';
@@ -39,6 +40,7 @@ export function createApp(options: AppOptions): Express {
     uniques,
     sites,
     eraser,
+    archive,
     guard,
     overload,
     metrics,
@@ -82,6 +84,7 @@ export function createApp(options: AppOptions): Express {
   addRoute(app, '/v1/user/uniques/monthly', { get: [guard.read, monthlyUniques(uniques)] });
   addRoute(app, '/v1/page/visitors', { get: [guard.read, readVisitors(visitors)] });
   addRoute(app, '/v1/site/:site_id/report', { get: [guard.read, readReport(sites)] });
+  if (archive) addRoute(app, '/v1/erasures/:id', { get: [guard.admin, readErasure(archive.erasures)] });
   addRoute(app, '/livez', { get: [alive] });
   addRoute(app, '/readyz', { get: [ready(unreadyBecause, degradedBecause)] });
   addRoute(app, '/metrics', { get: [guard.metrics, showMetrics(metrics)] });

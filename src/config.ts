@@ -125,6 +125,34 @@ export function hostPort(text: string, standardPort = 6379): HostPort | undefine
     : undefined;
 }
 
+const databaseUrl: Setting<string | undefined> = {
+  name: 'DATABASE_URL',
+  form: 'postgres://user:password@host[:port]/database',
+  default: undefined,
+  secret: true,
+  meaning:
+    'A Postgres, version 14 or newer, that gets every event: the archive. Without it there is none. A pooler before it must keep sessions.',
+  parse: (value) => (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value) ? value : undefined),
+};
+
+const UNITS = { kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+
+/** In bytes. */
+function size(name: string, fallback: string, least: number, meaning: string): Setting<number> {
+  return {
+    name,
+    form: 'a whole number with kb, mb or gb behind it',
+    default: fallback,
+    meaning,
+    parse(value) {
+      const [, number, unit] = /^(\d{1,6})([kmg]b)$/i.exec(value) ?? [];
+      if (number === undefined) return undefined;
+      const bytes = Number(number) * UNITS[unit!.toLowerCase() as keyof typeof UNITS];
+      return bytes >= least ? bytes : undefined;
+    },
+  };
+}
+
 function password(name: string, meaning: string): Setting<string | undefined> {
   return {
     name,
@@ -408,6 +436,19 @@ export const settings = {
     20_000,
     [1000, 1_000_000], // a batch must fit
     'How many events, and how many reads, may wait for Redis at once; further ones are answered 503, and writes unread from half of it.',
+  ),
+  databaseUrl,
+  archiveWorker: oneOf(
+    'ARCHIVE_WORKER',
+    'on',
+    ['on', 'off'],
+    'Whether the service itself runs the worker that carries events to Postgres. With off, run npm run archive beside it.',
+  ),
+  outboxLimit: size(
+    'OUTBOX_LIMIT',
+    '256mb',
+    1024 ** 2,
+    "How much of Redis's memory may wait for Postgres, shared out among the shards; at it, events are answered 503.",
   ),
   shutdownMs: integer(
     'SHUTDOWN_MS',

@@ -1,6 +1,7 @@
 // What an operator can watch, for Prometheus. Labels are few and name nobody: outcomes, routes, statuses, scripts.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { BacklogFigures } from './archive/backlog.ts';
 import { FAILURES, type Failure } from './redis/errors.ts';
 
 export type Script = 'record' | 'profile' | 'days' | 'visitors' | 'erase';
@@ -39,6 +40,8 @@ export interface Gauges {
   shardsAway(): number;
   /** Redis's own: bytes in use and allowed, and how long it takes to answer; undefined when it does not. */
   redis(): Promise<{ memory: number; maxmemory: number | undefined; lagSeconds: number } | undefined>;
+  /** What waits for the archive, where there is one. */
+  backlog?(): BacklogFigures | undefined;
 }
 
 const TIMES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -151,7 +154,10 @@ function each<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
-function watch({ eventsInFlight, requestsUnderWay, shardsAway, redis }: Gauges, registers: Registry[]): void {
+function watch(gauges: Gauges, registers: Registry[]): void {
+  const { eventsInFlight, requestsUnderWay, shardsAway, redis, backlog } = gauges;
+  if (backlog) watchBacklog(backlog, registers);
+
   new Gauge({
     name: 'footfall_events_in_flight',
     help: 'Events that wait for Redis.',
@@ -223,6 +229,27 @@ function watch({ eventsInFlight, requestsUnderWay, shardsAway, redis }: Gauges, 
       setOrLeaveOut(this, (await figures())?.lagSeconds);
     },
   });
+}
+
+function watchBacklog(backlog: NonNullable<Gauges['backlog']>, registers: Registry[]): void {
+  const gauge = (name: string, help: string, of: (figures: BacklogFigures) => number) =>
+    new Gauge({
+      name,
+      help,
+      aggregator: 'max', // each worker looks at the same outboxes
+      registers,
+      collect() {
+        const figures = backlog();
+        setOrLeaveOut(this, figures && of(figures));
+      },
+    });
+  gauge(
+    'footfall_outbox_entries',
+    'What waits for the archive: each has the events of one call.',
+    (it) => it.entries,
+  );
+  gauge('footfall_outbox_bytes', "Redis's memory that it takes.", (it) => it.bytes);
+  gauge('footfall_outbox_age_seconds', 'How long the oldest of it has waited.', (it) => it.ageSeconds);
 }
 
 /** What is not known is not told: an old figure would look like a new one. */

@@ -6,14 +6,18 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
+import { watchBacklog } from './archive/backlog.ts';
+import type { ArchiveChild } from './archive/child.ts';
+import { openDatabase } from './archive/database.ts';
 import { CannotStart } from './cannotStart.ts';
 import type { Config } from './config.ts';
 import { closing } from './http/closing.ts';
 import { createFastServer } from './http/fastServer.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { createProtection } from './protection.ts';
 import { connectRedis } from './redis/connect.ts';
 import { memoryOf, watchMemory } from './redis/memory.ts';
+import { storedSettings } from './redis/meta.ts';
 import { type Place, placeOf, settingOf } from './redis/place.ts';
 import { watchReadiness } from './redis/readiness.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
@@ -34,10 +38,12 @@ export interface ServeOptions {
   place: Place;
   log: Logger;
   cleanup: Cleanup;
+  /** The archive's worker, where it is this process's child. */
+  archive?: ArchiveChild | undefined;
 }
 
 /** Serves; resolves with the port that it listens on, and a promise of the first word from Redis. */
-export async function serve({ config, place, log, cleanup }: ServeOptions) {
+export async function serve({ config, place, log, cleanup, archive }: ServeOptions) {
   const connect = () => {
     const redis = connectRedis(place, config.redisTimeoutMs);
     cleanup.push(() => redis.disconnect());
@@ -67,27 +73,33 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
       .on('error', () => undefined)
       .connect()
       .catch(() => undefined); // the other one says it
-  const services = createServices(redis, config, Date.now, metrics, { door, writer });
+  const database = openDatabase(config);
+  if (database) cleanup.push(() => database.end());
+  const services = createServices(redis, config, Date.now, metrics, { door, writer, database });
   const { durability } = config;
   const setting = settingOf(place);
-  const readiness = watchReadiness({ ...services, redis, setting, durability, log, depends: config });
+  const depends = storedSettings(config);
+  const readiness = watchReadiness({ ...services, redis, setting, durability, log, depends });
   cleanup.push(() => readiness.stop());
+  const backlog = services.archive && watchBacklog(services.archive, Date.now);
+  if (backlog) cleanup.push(() => backlog.stop());
   metrics.watchProcess();
   metrics.watch({
     eventsInFlight: services.recorder.inFlight,
     requestsUnderWay: overload.underWay,
     shardsAway: readiness.shardsAway,
     redis: () => figuresOf(redis),
+    ...(backlog && { backlog: backlog.figures }),
   });
 
   const app = createApp({
     ...services,
     clock: Date.now,
     ...protection,
-    metrics: isWorker ? { ...metrics, text: shareMetrics(metrics.registry) } : metrics,
+    metrics: { ...metrics, text: isWorker ? shareMetrics(metrics.registry) : joined(metrics, archive) },
     log,
     unreadyBecause: () => (app.locals.stopping ? 'stopping' : readiness.unreadyBecause()),
-    degradedBecause: readiness.degradedBecause,
+    degradedBecause: () => readiness.degradedBecause() ?? backlog?.degradedBecause(),
   });
   const server = createFastServer(app, {
     headersTimeout: config.headersTimeoutMs,
@@ -112,6 +124,9 @@ export async function serve({ config, place, log, cleanup }: ServeOptions) {
     keyring: protection.keyring,
   };
 }
+
+const joined = (metrics: Metrics, archive: ArchiveChild | undefined) => async () =>
+  (await metrics.text()) + ((await archive?.metrics()) ?? '');
 
 async function listen(server: Server, { port, host }: Config): Promise<void> {
   server.listen(port, host);

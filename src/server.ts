@@ -2,8 +2,9 @@
 
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
+import { type ArchiveChild, startArchiveChild } from './archive/child.ts';
 import { CannotStart } from './cannotStart.ts';
-import { type Config, hasKeys, readConfig } from './config.ts';
+import { type Config, envOfSecrets, hasKeys, readConfig } from './config.ts';
 import { type Env, readEnv } from './env.ts';
 import { helpText } from './help.ts';
 import type { KeySettings } from './http/keys.ts';
@@ -35,21 +36,19 @@ async function start(config: Config, env: Env, log: Logger, cleanup: Cleanup): P
   }
   const heedHangUps = hasKeys(config) ? onHangUp(log) : () => undefined;
   const place = placeOf(config) ?? (await startOwnRedis(config, log, cleanup));
+  const childEnv = { ...env, ...('url' in place && { REDIS_URL: place.url }) };
+  const archive = startArchive(config, childEnv, log, cleanup);
   if (config.workers === 1) {
-    const { port, started, keyring } = await serve({ config, place, log, cleanup });
+    const { port, started, keyring } = await serve({ config, place, log, cleanup, archive });
     heedHangUps(keyring.replace);
     greet(port, config, log);
     await started;
   } else {
-    const workers = await startWorkers(
-      config,
-      { ...env, ...('url' in place && { REDIS_URL: place.url }) },
-      log,
-      (error) => {
-        const code = complain(error);
-        stop(cleanup).finally(() => process.exit(code));
-      },
-    );
+    const giveUp = (error: WorkerFailed) => {
+      const code = complain(error);
+      stop(cleanup).finally(() => process.exit(code));
+    };
+    const workers = await startWorkers({ config, env: childEnv, log, giveUp, archive });
     cleanup.push(() => workers.stop());
     heedHangUps(workers.replaceKeys);
     greet(workers.port, config, log);
@@ -60,6 +59,14 @@ async function startOwnRedis({ dataDir, durability }: Config, log: Logger, clean
   const redis = await startPrivateRedis(dataDir, durability, (level, message) => log[level](message));
   cleanup.push(() => redis.stop());
   return { url: redis.url };
+}
+
+/** The worker that carries events to Postgres, where this service is to have it. */
+function startArchive(config: Config, env: Env, log: Logger, cleanup: Cleanup): ArchiveChild | undefined {
+  if (config.databaseUrl === undefined || config.archiveWorker === 'off') return undefined;
+  const archive = startArchiveChild({ ...env, ...envOfSecrets(config) }, log);
+  cleanup.push(() => archive.stop());
+  return archive;
 }
 
 function greet(port: number, config: Config, log: Logger): void {

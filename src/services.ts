@@ -1,5 +1,8 @@
 // The features, put together over one Redis.
 
+import type pg from 'pg';
+import { createErasures, type Erasures } from './archive/erasures.ts';
+import { createOutbox, type Outbox } from './archive/outbox.ts';
 import { createUniques, type Uniques } from './audiences/uniques.ts';
 import { createVisitors, type Visitors } from './audiences/visitors.ts';
 import type { Config } from './config.ts';
@@ -22,6 +25,14 @@ export interface Services {
   uniques: Uniques;
   sites: Sites;
   eraser: Eraser;
+  archive: Archive | undefined;
+}
+
+export interface Archive {
+  outbox: Outbox;
+  erasures: Erasures;
+  /** Bytes that may wait of each shard. */
+  outboxLimit: number;
 }
 
 /** How much of the time that a call has goes to waiting for a replica, at most: Redis's answer must come before it ends. */
@@ -38,6 +49,8 @@ export interface ServicesOptions {
   door?: Door;
   /** What writes, where that has a connection of its own. */
   writer?: FootfallRedis;
+  /** Where there is an archive. */
+  database?: pg.Pool | undefined;
 }
 
 export function createServices(
@@ -45,7 +58,7 @@ export function createServices(
   config: Config,
   clock: Clock,
   metrics: Metrics,
-  { door = OPEN_DOOR, writer = redis }: ServicesOptions = {},
+  { door = OPEN_DOOR, writer = redis, database }: ServicesOptions = {},
 ): Services {
   const keys = createKeys(config.keyPrefix, config.shards, config.lateLoginDays);
   const mostInFlight = config.maxInFlight;
@@ -54,6 +67,7 @@ export function createServices(
       ? onReplica(writer, Math.floor(config.redisTimeoutMs * WAIT), metrics)
       : undefined;
   const everyShard = createEveryShard(keys, mostInFlight);
+  const archive = database && createArchive(database);
   const visitors = createVisitors({ redis, keys, everyShard, clock, metrics });
   return {
     keys,
@@ -66,6 +80,7 @@ export function createServices(
       door,
       confirm,
       metrics,
+      outboxLimit: archive?.outboxLimit,
     }),
     profiles: createProfiles({ redis, keys, clock, ...config, mostInFlight, metrics }),
     visitors,
@@ -79,6 +94,17 @@ export function createServices(
       lateLoginDays: config.lateLoginDays,
       confirm,
       metrics,
+      erasures: archive?.erasures,
     }),
+    archive,
   };
+
+  function createArchive(database: pg.Pool): Archive {
+    const outbox = createOutbox({ redis, keys, clock, everyShard });
+    return {
+      outbox,
+      erasures: createErasures(database, outbox, keys.shards),
+      outboxLimit: Math.floor(config.outboxLimit / keys.shards),
+    };
+  }
 }

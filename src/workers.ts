@@ -11,6 +11,7 @@ import {
   type MetricValue,
   type Registry,
 } from 'prom-client';
+import type { ArchiveChild } from './archive/child.ts';
 import { type Config, envOfSecrets } from './config.ts';
 import type { Env } from './env.ts';
 import type { KeySettings } from './http/keys.ts';
@@ -40,19 +41,22 @@ export interface Workers {
   stop(): Promise<void>;
 }
 
+export interface WorkersOptions {
+  config: Config;
+  env: Env;
+  log: Logger;
+  giveUp(error: WorkerFailed): void;
+  archive: ArchiveChild | undefined;
+}
+
 /**
  * Starts the workers, the first alone: what is wrong with the settings is said once. One that comes later has the
  * settings of the others and the keys of now, whatever the files hold by then.
  */
-export async function startWorkers(
-  config: Config,
-  env: Env,
-  log: Logger,
-  giveUp: (error: WorkerFailed) => void,
-): Promise<Workers> {
+export async function startWorkers({ config, env, log, giveUp, archive }: WorkersOptions): Promise<Workers> {
   let stopping = false;
   let pause = 100;
-  addUpMetrics();
+  addUpMetrics(archive);
   passOnWhatWasSpent();
 
   let current = config; // with the keys of now
@@ -119,7 +123,7 @@ interface Message {
 
 const IN_TIME = SECOND;
 
-function addUpMetrics(): void {
+function addUpMetrics(archive: ArchiveChild | undefined): void {
   let asked = 0;
   const collecting = new Map<number, (metrics: Message['metrics']) => void>();
   cluster.on('message', async (asking, message: Message) => {
@@ -138,7 +142,7 @@ function addUpMetrics(): void {
       for (const worker of workers) worker?.send({ footfall: 'your metrics', scrape } satisfies Message);
     });
     collecting.delete(scrape);
-    const text = await AggregatorRegistry.aggregate(answers).metrics();
+    const text = (await AggregatorRegistry.aggregate(answers).metrics()) + ((await archive?.metrics()) ?? '');
     if (asking.isConnected()) {
       asking.send({ footfall: 'all metrics', scrape: message.scrape, text } satisfies Message);
     }

@@ -63,6 +63,9 @@ test('without any setting the defaults hold', () => {
     headersTimeoutMs: 5000,
     requestTimeoutMs: 15_000,
     keepAliveMs: 65_000,
+    databaseUrl: undefined,
+    archiveWorker: 'on',
+    outboxLimit: 256 * 1024 ** 2,
   });
 });
 
@@ -95,6 +98,14 @@ test.each<[name: keyof typeof settings, env: Settings, value: unknown]>([
   ['shards', { SHARDS: '256' }, 256],
   ['timeSpentUnit', { TIME_SPENT_UNIT: 'seconds' }, 'seconds'],
   ['eraseScanMs', { ERASE_SCAN_MS: '0' }, 0],
+  [
+    'databaseUrl',
+    { DATABASE_URL: 'postgres://a:b%2Fc@h/f?sslmode=require' },
+    'postgres://a:b%2Fc@h/f?sslmode=require',
+  ],
+  ['archiveWorker', { ARCHIVE_WORKER: 'off' }, 'off'],
+  ['outboxLimit', {}, 256 * 1024 ** 2],
+  ['outboxLimit', { OUTBOX_LIMIT: '2GB' }, 2 * 1024 ** 3],
   ['logLevel', { LOG_LEVEL: 'silent' }, 'silent'],
 ])('%s of %j is %j', (name, env, value) => {
   expect(readConfig(env)[name]).toEqual(value);
@@ -162,6 +173,9 @@ const WRONG: [name: string, value: string, form: string][] = [
   ['KEEP_ALIVE_MS', '0', `${NUMBER} 100 to 3600000`],
   ['SHUTDOWN_MS', 'Infinity', `${NUMBER} 100 to 600000`],
   ['WORKERS', '0', `${NUMBER} 1 to 64`],
+  ['ARCHIVE_WORKER', 'yes', 'on or off'],
+  ['OUTBOX_LIMIT', '256', 'a whole number with kb, mb or gb behind it'],
+  ['OUTBOX_LIMIT', '1023kb', 'a whole number with kb, mb or gb behind it'],
   ['LOG_LEVEL', 'verbose', 'fatal or error or warn or info or debug or silent'],
   ['LOG_LEVEL', 'INFO', 'fatal or error or warn or info or debug or silent'],
 ];
@@ -264,7 +278,7 @@ test.each([
   'POST PORTS SPORT SORT HOSTS GHOST HOSTED PROT EXPORT',
   'LOGDIR LOG_FILE DATA DATA_PATH XDG_DATA_DIRS XDG_DATA_HOME XDG_RUNTIME_DIR TMPDIR NODE_ENV NODE_OPTIONS',
   'npm_config_user_agent npm_lifecycle_event npm_package_name npm_config_loglevel INIT_CWD COLOR EDITOR',
-  'CI GITHUB_ACTIONS RUNNER_TEMP DATABASE_URL REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_TLS_URL DOCKER_HOST',
+  'CI GITHUB_ACTIONS RUNNER_TEMP REDIS_HOST REDIS_PORT REDIS_PASSWORD REDIS_TLS_URL DOCKER_HOST',
   'KUBERNETES_SERVICE_HOST KUBERNETES_PORT FOOTFALL_SERVICE_HOST FOOTFALL_SERVICE_PORT REDIS_SERVICE_HOST',
   'SSH_CLIENT SSH_AUTH_SOCK http_proxy no_proxy JEST_WORKER_ID INVOCATION_ID JOURNAL_STREAM SHARDING FOOTFALL_HOME',
 ])('a usual environment raises no alarm: %s', (names) => {

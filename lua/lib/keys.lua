@@ -44,3 +44,12 @@ local function short(page)
   end
   return page
 end
+
+-- What waits for the archive, and what of it could not be read.
+local function outbox_key(shard)
+  return shard .. ':outbox'
+end
+
+local function dead_key(shard)
+  return shard .. ':outbox:dead'
+end

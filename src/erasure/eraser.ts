@@ -1,5 +1,7 @@
 // Forget a user, and say what was done.
 
+import { receiptId } from '../archive/carry.ts';
+import type { Erasures } from '../archive/erasures.ts';
 import type { Metrics } from '../metrics.ts';
 import { answerOf } from '../redis/calls.ts';
 import type { Confirm } from '../redis/durability.ts';
@@ -15,7 +17,10 @@ export interface Receipt extends Residue {
   keys_deleted: number;
   /** Counts about everybody that lost this user. */
   counts_corrected: number;
-  archive: 'none';
+  /** Whether the archive has forgotten, too. */
+  archive: 'none' | 'pending' | 'done';
+  /** What to ask after it by, where there is an archive. */
+  erasure_id?: string;
 }
 
 export interface Eraser {
@@ -31,10 +36,12 @@ export interface EraserOptions {
   lateLoginDays: number;
   confirm: Confirm;
   metrics: Metrics;
+  /** Where there is an archive. */
+  erasures?: Erasures | undefined;
 }
 
 export function createEraser(options: EraserOptions): Eraser {
-  const { redis, keys, clock, scanBudget, confirm, metrics } = options;
+  const { redis, keys, clock, scanBudget, confirm, metrics, erasures } = options;
   const markTtl = String(markDays(options.lateLoginDays) * DAY);
   // One walk at a time, or many erasures at once would leave Redis no time for anything else. Who waits, waits within
   // the budget.
@@ -46,13 +53,17 @@ export function createEraser(options: EraserOptions): Eraser {
     return mine;
   }
 
+  async function inArchive(id: string): Promise<Pick<Receipt, 'archive' | 'erasure_id'>> {
+    return { archive: (await erasures!.isDoneSoon(id)) ? 'done' : 'pending', erasure_id: id };
+  }
+
   return {
     async erase(userId) {
       const now = clock();
       const deadline = performance.now() + scanBudget;
       const days = keys.storedDays(now);
-      const shard = keys.shard(keys.shardOf(userId));
-      const call = redis.ffErase(shard, [
+      const shard = keys.shardOf(userId);
+      const call = redis.ffErase(keys.shard(shard), [
         String(now),
         markTtl,
         encodeId(userId),
@@ -60,10 +71,12 @@ export function createEraser(options: EraserOptions): Eraser {
         datesBetween(days[0]!, days.at(-1)!),
         String(1 + days.indexOf(dayOf(now) - WINDOW_DAYS)),
         keys.storedMonths(now).join(' '),
+        erasures ? JSON.stringify(userId) : '',
       ]);
       const reply = await answerOf(metrics, 'erase', 1, call);
       await confirm?.(reply);
-      const [erasedAt, keysDeleted, countsCorrected] = reply;
+      const [erasedAt, keysDeleted, countsCorrected, entry] = reply;
+      const archive = entry === undefined ? undefined : inArchive(receiptId(shard, entry));
       // The person is gone by now. A walk that fails does not unsay that.
       const residue = await walkInTurn(userId, now, deadline).catch(
         (): Residue => ({ scan: 'incomplete', residue: null }),
@@ -74,7 +87,7 @@ export function createEraser(options: EraserOptions): Eraser {
         keys_deleted: keysDeleted,
         counts_corrected: countsCorrected,
         ...residue,
-        archive: 'none',
+        ...((await archive) ?? { archive: 'none' }),
       };
     },
   };

@@ -1,7 +1,7 @@
 // Events out of bodies; whatever is wrong with one is thrown as a problem.
 
 import { Problem } from '../http/problem.ts';
-import { compile, siteId, text, userId } from '../http/validate.ts';
+import { compile, eventType, siteId, text, userId } from '../http/validate.ts';
 import { MINUTE, parseTimestamp } from '../time.ts';
 import type { Event, Login, PageView, SiteEvent } from './event.ts';
 
@@ -67,7 +67,7 @@ const checkEvent = compile<EventBody>({
   type: 'object',
   properties: {
     site_id: siteId,
-    event_type: { type: 'string', minLength: 1, maxLength: 64, format: 'event type' },
+    event_type: eventType,
     path: url,
     user_id: userId,
     timestamp: time,

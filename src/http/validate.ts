@@ -44,6 +44,8 @@ export const userId = { type: 'string', minLength: 1, maxLength: 128, format: 'i
 
 export const siteId = { type: 'string', minLength: 1, maxLength: 64, format: 'id' } as const;
 
+export const eventType = { type: 'string', minLength: 1, maxLength: 64, format: 'event type' } as const;
+
 /** A check that lets a value through as T, or throws a problem. */
 export type Check<T> = (value: unknown) => T;
 

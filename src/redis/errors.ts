@@ -28,10 +28,10 @@ export class Unavailable extends Refusal {
 }
 
 // Redis's refusals that pass: full, disk, replica, starting, failing over, moving slots, in a long script, locked out, full
-// before it has learnt the script.
+// before it has learnt the script; and a script's own, where the archive is too far behind.
 const PASSING = [
   ...['OOM', 'MISCONF', 'READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'TRYAGAIN', 'BUSY', 'NOREPLICAS'],
-  ...['NOAUTH', 'WRONGPASS', 'NOPERM', 'UNBLOCKED', 'NOSCRIPT'],
+  ...['NOAUTH', 'WRONGPASS', 'NOPERM', 'UNBLOCKED', 'NOSCRIPT', 'OUTBOX'],
 ] as const;
 
 /** Why a call came to nothing. */

@@ -22,8 +22,11 @@
 //   ff:{s}:site:<site>:<day>:pages     sorted set   path -> views; (other) holds those past          with the site's stats
 //                                                   MAX_PATHS_PER_SITE_DAY
 //   ff:{s}:site:<site>:<day>:hll       HyperLogLog  users, for spans that do not end today; no ids   with the site's stats
+//   ff:{s}:outbox                      stream       what the archive is to get, in order; see        once it is there
+//                                                   src/archive/entry.ts
+//   ff:{s}:outbox:dead                 stream       what of it could not be read                     DEAD_DAYS after the last
 //   ff:meta                            hash         layout, shards, session_gap_seconds,             stays
-//                                                   late_login_days
+//                                                   late_login_days, archive
 //
 // {s} is the shard's tag (see shards.ts), <user> and <site> are ids with % : * ? [ ] \ { } percent-encoded, <day> as
 // 2026-11-21, <month> as 2026-11. "Day + 8" is the day's midnight and eight days.
@@ -67,6 +70,9 @@ export function decodeId(encoded: string): string {
     String.fromCharCode(Number.parseInt(code, 16)),
   );
 }
+
+/** What stands for a user where no id may be: in the name of an erasure's mark, and in the archive's table of erasures. */
+export const userHash = (userId: string): string => createHash('sha1').update(encodeId(userId)).digest('hex');
 
 /** The days of a month's logins: bit n - 1 is the n-th, the highest bit of a byte first. */
 export function loginDays(bits: Buffer | null): number[] {
@@ -114,6 +120,9 @@ export interface Keys {
   returning(shard: number, day: number): string;
   loginCounts(shard: number, month: string): string;
   site(shard: number, siteId: string, day: number, part: SitePart): string;
+  /** What waits for the archive, and what of it could not be read. */
+  outbox(shard: number): string;
+  dead(shard: number): string;
   /** The user's days that can hold anything now, oldest first: to one past tomorrow, for clocks that differ. */
   storedDays(now: number): number[];
   /** The months in which a login can be stored now, oldest first. */
@@ -147,12 +156,13 @@ export function createKeys(prefix: string, shards: number, lateLoginDays = 35): 
     shard,
     ...ofDay,
     logins,
-    erased: (userId) =>
-      `${shard(shardOf(userId))}:erased:${createHash('sha1').update(encodeId(userId)).digest('hex')}`,
+    erased: (userId) => `${shard(shardOf(userId))}:erased:${userHash(userId)}`,
     visitors: (index, day) => `${shard(index)}:${dateOf(day)}:visitors`,
     returning: (index, day) => `${shard(index)}:${dateOf(day)}:returning`,
     loginCounts: (index, month) => `${shard(index)}:${month}:logins`,
     site: (index, siteId, day, part) => `${shard(index)}:site:${encodeId(siteId)}:${dateOf(day)}:${part}`,
+    outbox: (index) => `${shard(index)}:outbox`,
+    dead: (index) => `${shard(index)}:outbox:dead`,
     storedDays,
     storedMonths,
     ofUser: (userId, now) => [
@@ -164,6 +174,9 @@ export function createKeys(prefix: string, shards: number, lateLoginDays = 35): 
 
 const daysFrom = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+/** How long what could not be read waits for somebody who can. */
+export const DEAD_DAYS = 7;
 
 /** How long an erasure's mark is kept: longer than any lateness that is accepted. */
 export const markDays = (lateLoginDays: number) => Math.max(lateLoginDays, WINDOW_DAYS) + 2;

@@ -2,6 +2,7 @@
 
 import type { Redis } from 'ioredis';
 import { CannotStart } from '../cannotStart.ts';
+import type { Config } from '../config.ts';
 import { type Keys, LAYOUT_VERSION } from './keys.ts';
 
 /** What stored numbers depend on. */
@@ -9,11 +10,25 @@ export interface StoredSettings {
   sessionGapSeconds: number;
   /** Who logged in is remembered so long; a longer time would let who is forgotten count again. */
   lateLoginDays: number;
+  /** What is recorded goes to an archive as well. */
+  hasArchive?: boolean;
 }
+
+export const storedSettings = ({
+  sessionGapSeconds,
+  lateLoginDays,
+  databaseUrl,
+}: Pick<Config, 'sessionGapSeconds' | 'lateLoginDays' | 'databaseUrl'>): StoredSettings => ({
+  sessionGapSeconds,
+  lateLoginDays,
+  hasArchive: databaseUrl !== undefined,
+});
+
+const ARCHIVE = 'archive';
 
 /** Writes `ff:meta` on the first start; on every later one, throws if it disagrees. */
 export async function checkMeta(redis: Redis, keys: Keys, depends: StoredSettings): Promise<void> {
-  const { sessionGapSeconds, lateLoginDays } = depends;
+  const { sessionGapSeconds, lateLoginDays, hasArchive = false } = depends;
   const rows = [
     { field: 'layout', value: LAYOUT_VERSION, mend: 'run the version of Footfall that wrote it' },
     { field: 'shards', value: keys.shards, mend: 'set SHARDS as it was' },
@@ -33,6 +48,18 @@ export async function checkMeta(redis: Redis, keys: Keys, depends: StoredSetting
       );
     }
   }
+  await checkArchive(redis, keys, hasArchive);
+}
+
+/** One start without the archive would leave a gap in it, and erasures would not reach it. */
+async function checkArchive(redis: Redis, keys: Keys, hasArchive: boolean): Promise<void> {
+  if ((await read(redis, keys, ARCHIVE)) !== null) {
+    if (hasArchive) return;
+    throw new CannotStart(
+      `${keys.meta} in Redis says that there is an archive, but DATABASE_URL is not set, so events and erasures would not reach it: set it, or give the archive up (redis-cli HDEL ${keys.meta} ${ARCHIVE})`,
+    );
+  }
+  if (hasArchive) await redis.hsetnx(keys.meta, ARCHIVE, 'postgres');
 }
 
 function read(redis: Redis, keys: Keys, field: string): Promise<string | null> {

@@ -12,7 +12,7 @@ import { clusterOf, nodeOf, primariesOf } from './nodes.ts';
 import { commandsOfScripts, type FootfallRedis } from './scripts.ts';
 
 const OLDEST_REDIS = 7; // scripts with flags
-const COMMANDS = commandsOfScripts();
+const { always, forArchive } = commandsOfScripts();
 const CHECK_AGAIN = 2 * SECOND;
 /** Somebody may change a running Redis. */
 const CHECK_ALL_WELL = 15 * SECOND;
@@ -190,7 +190,7 @@ export interface Found {
 }
 
 /** What is amiss with Redis, if anything. Throws if it can never do, or none of its nodes answers. */
-async function inspect({ redis, setting, durability, keys }: ReadinessOptions): Promise<Found> {
+async function inspect({ redis, setting, durability, keys, depends }: ReadinessOptions): Promise<Found> {
   const nodes = primariesOf(redis);
   const inspected = await Promise.allSettled(nodes.map((node) => inspectNode(node, durability)));
   const answered = inspected.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -210,7 +210,7 @@ async function inspect({ redis, setting, durability, keys }: ReadinessOptions): 
   }
   if (here.length === 0) return { amiss: 'no shard can be reached', warning };
   // A script that is refused a command in its middle has written half.
-  const refused = await redis.ffRights(here[0]!, COMMANDS);
+  const refused = await redis.ffRights(here[0]!, depends.hasArchive ? [...always, ...forArchive] : always);
   if (refused.length > 0) {
     const mend = 'give it the rules of docs/security.md';
     return { amiss: `the Redis user of ${setting} may not run ${refused.join(', ')}: ${mend}`, warning };

@@ -1,5 +1,6 @@
 // Events on their way into Redis.
 
+import { entryOf } from '../archive/entry.ts';
 import { type Event, identityOf, type PageView } from '../events/event.ts';
 import type { Client } from '../http/clients.ts';
 import { FOLDED, type Metrics } from '../metrics.ts';
@@ -32,6 +33,8 @@ export interface Limits {
   maxPathsPerSiteDay: number;
   siteRetentionDays: number;
   lateLoginDays: number;
+  /** How late a login may come, where that is more: a replay has the old ones, too. */
+  acceptLoginDays?: number;
   uniquesRetentionDays: number;
 }
 
@@ -54,19 +57,23 @@ export interface RecorderOptions {
   door: Door;
   confirm: Confirm;
   metrics: Metrics;
+  /** Where there is an archive: bytes that may wait for it, of a shard. */
+  outboxLimit?: number | undefined;
 }
 
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { redis, keys, clock, limits, mostInFlight, door, confirm, metrics } = options;
+  const { redis, keys, clock, limits, mostInFlight, door, confirm, metrics, outboxLimit } = options;
   const gap = String(limits.sessionGapSeconds * SECOND);
   const maxViews = String(limits.maxViewsPerUserDay);
   const maxPages = String(limits.maxPagesPerUserDay);
-  const [maxPaths, siteDays, lateDays, uniquesDays] = [
-    limits.maxPathsPerSiteDay,
+  const maxPaths = String(limits.maxPathsPerSiteDay);
+  const kept = [
     limits.siteRetentionDays,
-    limits.lateLoginDays,
+    limits.acceptLoginDays ?? limits.lateLoginDays,
+    limits.lateLoginDays + 1,
     limits.uniquesRetentionDays,
-  ].map(String) as [string, string, string, string];
+    outboxLimit ?? '',
+  ].map(String);
 
   const grouping = createGrouping<Event, Outcome>({
     largest: LARGEST_GROUP,
@@ -83,13 +90,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
         isScarce ? '0' : maxPages,
         datesBetween(today - WINDOW_DAYS, today + 1),
         isScarce ? '0' : maxPaths,
-        siteDays,
-        lateDays,
-        uniquesDays,
+        ...kept,
       ];
       const isFull = door.isFull();
       for (const event of events) {
         addArguments(args, event, isFull ? '-' : door.of(event.client));
+        if (outboxLimit !== undefined) args.push(entryOf(event));
       }
       const key = keys.shard(shard);
       const reply = await answerOf(metrics, 'record', events.length, redis.ffRecord(key, args));

@@ -33,8 +33,11 @@ export type DaysReply = [number, number, string | null][] | 'damaged';
 /** What `rights.lua` says: the commands that are refused. */
 export type RightsReply = string[];
 
-/** What `erase.lua` says: erased at (ms), keys deleted, counts corrected. */
-export type EraseReply = [string, number, number];
+/** What `erase.lua` says: erased at (ms), keys deleted, counts corrected; where there is an archive, its entry in the outbox. */
+export type EraseReply = [string, number, number, string?];
+
+/** What `backlog.lua` says of an outbox: entries, bytes, when the oldest of them came (ms since 1970, as a string; or null). */
+export type BacklogReply = [number, number, string | null];
 
 export interface Commands {
   ffRecord(shard: string, args: string[]): Promise<RecordReply>;
@@ -43,6 +46,8 @@ export interface Commands {
   ffVisitors(shard: string, args: string[]): Promise<number>;
   ffErase(shard: string, args: string[]): Promise<EraseReply>;
   ffRights(shard: string, args: string[]): Promise<RightsReply>;
+  ffBacklog(shard: string, args: string[]): Promise<BacklogReply>;
+  ffBury(shard: string, args: string[]): Promise<number>;
 }
 
 /** Of a cluster too: it has whatever is called here. See nodes.ts for what is asked of single nodes. */
@@ -55,6 +60,8 @@ const SCRIPTS = {
   ffVisitors: { file: 'visitors', readOnly: true },
   ffErase: { file: 'erase' },
   ffRights: { file: 'rights', readOnly: true },
+  ffBacklog: { file: 'backlog', readOnly: true },
+  ffBury: { file: 'bury' },
 } satisfies Record<keyof Commands, { file: string; readOnly?: true }>;
 
 /**
@@ -83,9 +90,15 @@ export function assemble(name: string): string {
   );
 }
 
-/** Every command that a script runs, as their text has them. */
-export function commandsOfScripts(): string[] {
-  const text = ['record', 'profile', 'days', 'visitors', 'erase'].map(assemble).join('\n');
-  const found = text.matchAll(/(?:call|list)\('([A-Z]+)'|\{ '([A-Z]+)', 0/g);
-  return [...new Set([...found].map(([, name, ofTable]) => name ?? ofTable!))].sort();
+/** Every command that a script runs, as their text has them; `forArchive` are those that only an archive needs. */
+export function commandsOfScripts(): { always: string[]; forArchive: string[] } {
+  const text = ['record', 'profile', 'days', 'visitors', 'erase', 'backlog', 'bury'].map(assemble).join('\n');
+  const found = text.matchAll(/(?:call|list)\('([A-Z]+)'(?:, '([A-Z]+)')?|\{ '([A-Z]+)', 0/g);
+  const names = [...found].map(([, name, part, ofTable]) => (part ? `${name}|${part}` : (name ?? ofTable!)));
+  const all = [...new Set(names)].sort();
+  const isForArchive = (name: string) => /^X|^MEMORY/.test(name);
+  return {
+    always: all.filter((name) => !isForArchive(name)),
+    forArchive: [...all.filter(isForArchive), 'XDEL'], // of the outbox, by the worker
+  };
 }

@@ -8,7 +8,7 @@ import { type Config, readConfig } from '../config.ts';
 import { readEnv } from '../env.ts';
 import { SERVICE } from '../redis/connect.ts';
 import { createKeys, encodeId } from '../redis/keys.ts';
-import { checkMeta } from '../redis/meta.ts';
+import { checkMeta, storedSettings } from '../redis/meta.ts';
 import { primariesOf } from '../redis/nodes.ts';
 import { openStore } from '../redis/openStore.ts';
 import { placeOf } from '../redis/place.ts';
@@ -66,7 +66,7 @@ async function reshard(config: Config, asked: Record<string, string>, drop: bool
     };
     const from = await open(config);
     const to = await open(target);
-    await checkMeta(from.redis, from.keys, config);
+    await checkMeta(from.redis, from.keys, storedSettings(config));
     for (const { redis } of [from, to]) await mustBeAlone(redis);
     if ((await to.redis.exists(to.keys.meta)) > 0) {
       throw new CannotStart(
@@ -105,7 +105,7 @@ async function reshard(config: Config, asked: Record<string, string>, drop: bool
     const { profiles, counts, faults } = await compare({ ...config, from, to, stored, now });
     if (faults.length > 0)
       throw new CannotStart(`both sides differ, nothing was deleted: ${faults.join('; ')}`);
-    await checkMeta(to.redis, to.keys, target);
+    await checkMeta(to.redis, to.keys, storedSettings(target));
     const seconds = (performance.now() - since) / SECOND;
     say(
       `${count(profiles)} profiles and ${count(counts)} counts are equal on both sides, after ${seconds.toFixed(1)} s`,

@@ -21,7 +21,7 @@ import {
 /** Of an event whose user must be known; of whom it is said whether they are new; of anybody. */
 type Door = '-' | '+' | '';
 
-const HEADER = 10; // arguments before the first event
+const HEADER = 12; // arguments before the first event
 
 overEachRedis((server) => {
   const { keys, calls, erase } = scriptsOn(server);

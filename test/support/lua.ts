@@ -82,6 +82,9 @@ export interface Settings {
   maxViews?: number;
   maxPages?: number;
   maxPaths?: number;
+  lateDays?: number;
+  /** Bytes; without it there is no archive. */
+  outboxLimit?: number | '';
 }
 
 export interface Call {
@@ -97,13 +100,19 @@ export function callsOver(keys: Keys) {
   return {
     record(events: Event[], settings: Settings = {}): Call {
       const { now = NOW, gap = GAP, maxViews = 1000, maxPages = 100, maxPaths = 100 } = settings;
+      const { lateDays = LATE_DAYS, outboxLimit = '' } = settings;
       const today = dayOf(now);
       const dates = datesBetween(today - WINDOW_DAYS, today + 1);
-      const limits = [gap, maxViews, maxPages, dates, maxPaths, SITE_DAYS, LATE_DAYS, UNIQUES_DAYS];
+      const kept = [maxPaths, SITE_DAYS, lateDays, LATE_DAYS + 1, UNIQUES_DAYS, outboxLimit];
+      const limits = [gap, maxViews, maxPages, dates, ...kept];
+      const entryOf = (event: Event) => (outboxLimit === '' ? [] : [JSON.stringify(event)]);
       return {
         script: 'record',
         keys: shardOf(events[0]!.userId),
-        args: [...[today * DAY, now - today * DAY, ...limits].map(String), ...events.flatMap(argumentsOf)],
+        args: [
+          ...[today * DAY, now - today * DAY, ...limits].map(String),
+          ...events.flatMap((event) => [...argumentsOf(event), ...entryOf(event)]),
+        ],
       };
     },
     profile: (userIds: string[], { now = NOW, gap = GAP }: Settings = {}): Call => ({
@@ -121,7 +130,7 @@ export function callsOver(keys: Keys) {
       keys: [keys.shard(shard)],
       args: [datesBetween(dayOf(now) - days + 1, dayOf(now)), thing],
     }),
-    erase(userId: string, { now = NOW }: Settings = {}): Call {
+    erase(userId: string, { now = NOW, outboxLimit = '' }: Settings = {}): Call {
       const days = keys.storedDays(now);
       const first = days[0]!;
       const window = 1 + days.indexOf(dayOf(now) - WINDOW_DAYS + 1);
@@ -130,7 +139,10 @@ export function callsOver(keys: Keys) {
       return {
         script: 'erase',
         keys: shardOf(userId),
-        args: [now, MARK_TTL, encodeId(userId), first * DAY, dates, window, months].map(String),
+        args: [
+          ...[now, MARK_TTL, encodeId(userId), first * DAY, dates, window, months].map(String),
+          outboxLimit === '' ? '' : JSON.stringify(userId),
+        ],
       };
     },
   };

@@ -1,5 +1,6 @@
 // The service over a test's Redis, with a clock that stands until it is moved.
 
+import type pg from 'pg';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
@@ -28,8 +29,13 @@ export function fakeClock(start: string | number = NOON): FakeClock {
   });
 }
 
-/** `config` takes the settings by their property names and overrides the defaults. */
-export function service(redis: FootfallRedis, config: Partial<Config> = {}, clock = fakeClock()) {
+/** `config` takes the settings by their property names and overrides the defaults; with a database there is an archive. */
+export function service(
+  redis: FootfallRedis,
+  config: Partial<Config> = {},
+  clock = fakeClock(),
+  database?: pg.Pool,
+) {
   const settings = { ...readConfig({}), ...config };
   const metrics = createMetrics();
   const protection = createProtection({
@@ -41,7 +47,7 @@ export function service(redis: FootfallRedis, config: Partial<Config> = {}, cloc
   });
   protection.overload.stop(); // its timer would keep all of this for as long as the tests run
   const door = { ...protection.limits, isFull: () => false, isScarce: () => false };
-  const services = createServices(redis, settings, clock, metrics, { door });
+  const services = createServices(redis, settings, clock, metrics, { door, database });
   const app = createApp({
     ...services,
     ...protection,

@@ -1,0 +1,59 @@
+// How far the archive is behind, looked at again and again.
+
+import type { Archive } from '../services.ts';
+import { type Clock, SECOND } from '../time.ts';
+import type { Backlog } from './outbox.ts';
+
+export interface BacklogWatch {
+  /** Undefined where it is not known. */
+  figures(): BacklogFigures | undefined;
+  degradedBecause(): string | undefined;
+  stop(): void;
+}
+
+export interface BacklogFigures {
+  entries: number;
+  bytes: number;
+  /** Of the oldest entry. */
+  ageSeconds: number;
+}
+
+const LOOK_EVERY = 2 * SECOND;
+/** What has been seen is not told for longer than that: Redis may be away. */
+const STALE_AFTER = 5 * LOOK_EVERY;
+/** Of what may wait; past it somebody should look. */
+const SHARE = 0.5;
+
+export function watchBacklog({ outbox, outboxLimit }: Archive, clock: Clock): BacklogWatch {
+  let seen: { backlog: Backlog; at: number } | undefined;
+  let isLooking = false;
+  async function look(): Promise<void> {
+    if (isLooking) return;
+    isLooking = true;
+    try {
+      seen = { backlog: await outbox.backlog(), at: performance.now() };
+    } catch {
+      // Redis is away, and readiness says so
+    } finally {
+      isLooking = false;
+    }
+  }
+  const timer = setInterval(() => void look(), LOOK_EVERY).unref();
+  const now = () => (seen && performance.now() - seen.at < STALE_AFTER ? seen.backlog : undefined);
+
+  return {
+    figures() {
+      const backlog = now();
+      if (!backlog) return undefined;
+      const { entries, bytes, since } = backlog;
+      return { entries, bytes, ageSeconds: since === undefined ? 0 : Math.max(0, clock() - since) / SECOND };
+    },
+    degradedBecause() {
+      const { fullest = 0 } = now() ?? {};
+      if (fullest <= SHARE * outboxLimit) return undefined;
+      const percent = Math.min(100, Math.floor((100 * fullest) / outboxLimit));
+      return `the archive is behind: ${percent} % of OUTBOX_LIMIT wait for Postgres, at 100 % events are refused`;
+    },
+    stop: () => clearInterval(timer),
+  };
+}

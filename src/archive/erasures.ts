@@ -1,0 +1,77 @@
+// What became of an erasure in the archive.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { SECOND } from '../time.ts';
+import { parseReceiptId } from './carry.ts';
+import { fromDatabase, type Queryable } from './database.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface ErasureState {
+  erasure_id: string;
+  archive: 'pending' | 'done';
+  /** When the archive had forgotten. */
+  done_at: string | null;
+  rows_deleted: number | null;
+}
+
+export interface Erasures {
+  /** Undefined where there was no such erasure. */
+  state(id: string): Promise<ErasureState | undefined>;
+  /** Whether it is done within a moment. */
+  isDoneSoon(id: string): Promise<boolean>;
+}
+
+const SOON = SECOND;
+const LOOK_EVERY = SECOND / 20;
+
+export function createErasures(database: Queryable, outbox: Outbox, shards: number): Erasures {
+  async function done(id: string): Promise<ErasureState | undefined> {
+    const { rows } = await database
+      .query<{ done_at: Date; rows_deleted: string }>(
+        'SELECT done_at, rows_deleted FROM erasure_receipts WHERE id = $1',
+        [id],
+      )
+      .catch((error) => {
+        throw fromDatabase(error);
+      });
+    const [row] = rows;
+    if (!row) return undefined;
+    const { done_at, rows_deleted } = row;
+    return {
+      erasure_id: id,
+      archive: 'done',
+      done_at: done_at.toISOString(),
+      rows_deleted: Number(rows_deleted),
+    };
+  }
+
+  return {
+    async state(id) {
+      const place = parseReceiptId(id);
+      if (!place || place.shard >= shards) return undefined;
+      // It leaves the outbox after it is done, so that is asked first: then it is in one of the two, or was in neither.
+      const isPending = await outbox.has(place.shard, place.entry);
+      const found = await done(id).catch((error) => {
+        if (!isPending) throw error;
+        return undefined;
+      });
+      if (found) return found;
+      return isPending
+        ? { erasure_id: id, archive: 'pending', done_at: null, rows_deleted: null }
+        : undefined;
+    },
+    isDoneSoon(id) {
+      // A database that is away, or stands still, is no reason to keep the caller.
+      const late = delay(SOON, false, { ref: false });
+      return Promise.race([late, isDone(id, performance.now() + SOON).catch(() => false)]);
+    },
+  };
+
+  async function isDone(id: string, late: number): Promise<boolean> {
+    while (performance.now() < late) {
+      if (await done(id)) return true;
+      await delay(LOOK_EVERY);
+    }
+    return false;
+  }
+}

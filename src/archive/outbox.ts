@@ -1,0 +1,108 @@
+// The Redis side of the archive: what waits, in its order.
+//
+// It is read by range from its beginning, and an entry is deleted once Postgres has it. There is no consumer group: what a
+// group has handed to a worker that then stands still is seen by nobody else, and here whoever holds the shard's lock in
+// Postgres sees all that is left (docs/decisions/0011).
+
+import { fromRedis } from '../redis/errors.ts';
+import type { EveryShard } from '../redis/everyShard.ts';
+import { DEAD_DAYS, type Keys } from '../redis/keys.ts';
+import type { FootfallRedis } from '../redis/scripts.ts';
+import { type Clock, DAY } from '../time.ts';
+
+export interface Entry {
+  /** `1795228645033-0`: when Redis took it, and which of that millisecond. */
+  id: string;
+  /** field, value, … */
+  fields: string[];
+}
+
+export interface Outbox {
+  /** The next ones behind one, or from the beginning. */
+  read(shard: number, most: number, after?: string): Promise<Entry[]>;
+  /** Postgres has them. */
+  drop(shard: number, ids: string[]): Promise<void>;
+  /** Puts aside what can't be read of an entry. */
+  bury(shard: number, id: string, fields: string[]): Promise<void>;
+  /** Takes out of what was put aside whatever speaks of a user. */
+  exhume(shard: number, userId: string): Promise<void>;
+  /** Whether an entry is still there. */
+  has(shard: number, id: string): Promise<boolean>;
+  backlog(): Promise<Backlog>;
+}
+
+export interface Backlog {
+  entries: number;
+  bytes: number;
+  /** When the oldest entry came, ms since 1970. */
+  since: number | undefined;
+  /** Bytes of the fullest shard. */
+  fullest: number;
+}
+
+const AT_ONCE = 500; // ids of one command
+const MOST_DEAD = 10_000;
+
+export interface OutboxOptions {
+  redis: FootfallRedis;
+  keys: Keys;
+  clock: Clock;
+  everyShard: EveryShard;
+}
+
+export function createOutbox({ redis, keys, clock, everyShard }: OutboxOptions): Outbox {
+  const ours = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      throw fromRedis(error);
+    }
+  };
+
+  const read = async (key: string, after: string, most: number): Promise<Entry[]> => {
+    const entries = await ours(redis.xrange(key, after, '+', 'COUNT', most));
+    return entries.map(([id, fields]) => ({ id, fields }));
+  };
+
+  async function drop(key: string, ids: string[]): Promise<void> {
+    for (let i = 0; i < ids.length; i += AT_ONCE) await ours(redis.xdel(key, ...ids.slice(i, i + AT_ONCE)));
+  }
+
+  return {
+    read: (shard, most, after) => read(keys.outbox(shard), after === undefined ? '-' : `(${after}`, most),
+    drop: (shard, ids) => drop(keys.outbox(shard), ids),
+    async bury(shard, id, fields) {
+      const oldest = String(clock() - DEAD_DAYS * DAY);
+      const args = [oldest, String(DEAD_DAYS * DAY), String(MOST_DEAD), id, ...fields];
+      await ours(redis.ffBury(keys.shard(shard), args));
+    },
+    async exhume(shard, userId) {
+      const asJson = JSON.stringify(userId).slice(1, -1);
+      const key = keys.dead(shard);
+      let after = '-';
+      for (;;) {
+        const entries = await read(key, after, AT_ONCE);
+        const theirs = entries.filter(({ fields }) =>
+          fields.some((text) => text.includes(userId) || text.includes(asJson)),
+        );
+        await drop(
+          key,
+          theirs.map(({ id }) => id),
+        );
+        if (entries.length < AT_ONCE) return;
+        after = `(${entries.at(-1)!.id}`;
+      }
+    },
+    has: async (shard, id) => (await ours(redis.xrange(keys.outbox(shard), id, id, 'COUNT', 1))).length > 0,
+    async backlog() {
+      const replies = await everyShard.ask((shard) => redis.ffBacklog(keys.shard(shard), []));
+      const times = replies.flatMap(([, , since]) => (since === null ? [] : [Number(since)]));
+      return {
+        entries: replies.reduce((sum, [entries]) => sum + entries, 0),
+        bytes: replies.reduce((sum, [, bytes]) => sum + bytes, 0),
+        since: times.length > 0 ? Math.min(...times) : undefined,
+        fullest: Math.max(...replies.map(([, bytes]) => bytes)),
+      };
+    },
+  };
+}
