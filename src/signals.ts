@@ -33,6 +33,8 @@ export function onStopOfPrimary(stop: (reason: string) => void): void {
     stopping = true;
   };
   process.on('SIGTERM', once('SIGTERM'));
-  process.on('disconnect', once('the primary is gone'));
+  const gone = once('the primary is gone');
+  process.on('disconnect', gone);
+  if (!process.connected) gone(); // it went before we listened
   for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
 }
