@@ -13,6 +13,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY lua lua
+COPY sql sql
 COPY scripts/key.mjs scripts/
 USER node
 EXPOSE 3000

@@ -249,6 +249,7 @@ function watchBacklog(backlog: NonNullable<Gauges['backlog']>, registers: Regist
     (it) => it.entries,
   );
   gauge('footfall_outbox_bytes', "Redis's memory that it takes.", (it) => it.bytes);
+  gauge('footfall_outbox_limit_bytes', 'How much it may take: past it events are refused.', (it) => it.limit);
   gauge('footfall_outbox_age_seconds', 'How long the oldest of it has waited.', (it) => it.ageSeconds);
 }
 

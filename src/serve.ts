@@ -81,7 +81,7 @@ export async function serve({ config, place, log, cleanup, archive }: ServeOptio
   const depends = storedSettings(config);
   const readiness = watchReadiness({ ...services, redis, setting, durability, log, depends });
   cleanup.push(() => readiness.stop());
-  const backlog = services.archive && watchBacklog(services.archive, Date.now);
+  const backlog = services.archive && watchBacklog(services.archive, config.shards, Date.now);
   if (backlog) cleanup.push(() => backlog.stop());
   metrics.watchProcess();
   metrics.watch({

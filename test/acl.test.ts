@@ -6,6 +6,7 @@ import type { FootfallRedis } from '../src/redis/scripts.ts';
 import { DAY } from '../src/time.ts';
 import { readPage } from './support/console.ts';
 import { sendRequest } from './support/http.ts';
+import { usePostgres } from './support/postgres.ts';
 import { until, useProcesses } from './support/process.ts';
 import { snapshot, useRedis } from './support/redis.ts';
 import { startCluster } from './support/topologies.ts';
@@ -172,6 +173,7 @@ describe('the user may not', () => {
 });
 
 describe('what the page adds', () => {
+  const postgres = usePostgres();
   const processes = useProcesses();
   const added = (by: RegExp) => [...(page.match(by)?.[1] ?? '').matchAll(/\+[\w|]+/g)].map(([rule]) => rule);
   const asUser = { REDIS_USERNAME: 'footfall', REDIS_PASSWORD: PASSWORD };
@@ -212,5 +214,39 @@ describe('what the page adds', () => {
     );
     expect(await service.view('ann', 'e')).toEqual([202, 'recorded']);
     expect(await service.viewsOf('ann')).toBe(1);
+  });
+
+  test('for an archive is enough, and needed', async () => {
+    const { redis } = server;
+    const rules = added(/(`\+xadd [^`]*`) with an\s+archive/);
+    expect(rules.length).toBeGreaterThan(5);
+    const settings = { REDIS_URL: server.url, DATABASE_URL: postgres.url, ...asUser };
+    const unready = await processes.start(settings);
+    const reason = (await sendRequest(unready.port, { path: '/readyz' })).text;
+    for (const rule of rules.filter((one) => one !== '+xdel'))
+      expect(reason).toContain(rule.slice(1).toUpperCase());
+    unready.kill('SIGTERM');
+    await unready.ended;
+
+    await redis.call('ACL', 'SETUSER', 'footfall', ...rules);
+    await redis.config('RESETSTAT');
+    await redis.call('ACL', 'LOG', 'RESET');
+    await redis.xadd('ff:{0}:outbox', '*', 'event', 'nothing that can be read');
+    const { port } = await processes.start(settings);
+    await until('it is ready', async () => (await sendRequest(port, { path: '/readyz' })).status === 200);
+    const body = JSON.stringify({ user_id: 'ann', name: 'Home' });
+    const headers = { 'Content-Type': 'application/json' };
+    const post = { method: 'POST', path: '/v1/page', headers, body };
+    expect((await sendRequest(port, post)).status).toBe(202);
+    await until('it is carried', async () => {
+      const rows = await postgres.query('SELECT FROM events').catch(() => []);
+      return rows.length === 1 && (await redis.exists('ff:{0}:outbox:dead')) === 1;
+    });
+    const erased = await sendRequest(port, { method: 'DELETE', path: '/v1/user/ann' });
+    expect(erased.body).toMatchObject({ archive: 'done' });
+    expect(await refusals()).toEqual([]);
+    const stats = await redis.info('commandstats');
+    const used = (rule: string) => stats.includes(`cmdstat_${rule.slice(1)}:`);
+    expect(rules.filter((rule) => !used(rule))).toEqual([]);
   });
 });

@@ -245,6 +245,18 @@ test('it does nothing beside a service that runs', async () => {
   expect(await keysWith(redis.redis, 'two')).toBe(0);
 });
 
+test('what waits for the archive is carried first', async () => {
+  await fill({ REDIS_URL: redis.url });
+  await redis.redis.xadd('ff:{0}:outbox', '1-1', 'event', '{}');
+  const args = ['--shards', '2', '--key-prefix', 'two', '--drop-source'];
+  const ended = await run({ REDIS_URL: redis.url }, args);
+  expect(ended).toMatchObject({ code: 1, err: expect.stringContaining('events wait for the archive') });
+  expect(await keysWith(redis.redis, 'two')).toBe(0);
+  await redis.redis.xdel('ff:{0}:outbox', '1-1');
+  expect(await run({ REDIS_URL: redis.url }, args)).toMatchObject({ code: 0, err: '' });
+  expect(await keysWith(redis.redis, 'ff')).toBe(0);
+});
+
 test('it does not write into what is there', async () => {
   await fill({ REDIS_URL: redis.url });
   const ended = await run({ REDIS_URL: redis.url }, ['--shards', '2']);

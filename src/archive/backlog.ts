@@ -1,7 +1,7 @@
 // How far the archive is behind, looked at again and again.
 
 import type { Archive } from '../services.ts';
-import { type Clock, SECOND } from '../time.ts';
+import { type Clock, MINUTE, SECOND } from '../time.ts';
 import type { Backlog } from './outbox.ts';
 
 export interface BacklogWatch {
@@ -14,6 +14,8 @@ export interface BacklogWatch {
 export interface BacklogFigures {
   entries: number;
   bytes: number;
+  /** Bytes that may wait, of all shards. */
+  limit: number;
   /** Of the oldest entry. */
   ageSeconds: number;
 }
@@ -21,10 +23,11 @@ export interface BacklogFigures {
 const LOOK_EVERY = 2 * SECOND;
 /** What has been seen is not told for longer than that: Redis may be away. */
 const STALE_AFTER = 5 * LOOK_EVERY;
-/** Of what may wait; past it somebody should look. */
+/** Of what may wait, and how long; past either somebody should look. */
 const SHARE = 0.5;
+const LONG = 5 * MINUTE;
 
-export function watchBacklog({ outbox, outboxLimit }: Archive, clock: Clock): BacklogWatch {
+export function watchBacklog({ outbox, outboxLimit }: Archive, shards: number, clock: Clock): BacklogWatch {
   let seen: { backlog: Backlog; at: number } | undefined;
   let isLooking = false;
   async function look(): Promise<void> {
@@ -46,13 +49,22 @@ export function watchBacklog({ outbox, outboxLimit }: Archive, clock: Clock): Ba
       const backlog = now();
       if (!backlog) return undefined;
       const { entries, bytes, since } = backlog;
-      return { entries, bytes, ageSeconds: since === undefined ? 0 : Math.max(0, clock() - since) / SECOND };
+      const limit = outboxLimit * shards;
+      return {
+        entries,
+        bytes,
+        limit,
+        ageSeconds: since === undefined ? 0 : Math.max(0, clock() - since) / SECOND,
+      };
     },
     degradedBecause() {
-      const { fullest = 0 } = now() ?? {};
-      if (fullest <= SHARE * outboxLimit) return undefined;
-      const percent = Math.min(100, Math.floor((100 * fullest) / outboxLimit));
-      return `the archive is behind: ${percent} % of OUTBOX_LIMIT wait for Postgres, at 100 % events are refused`;
+      const { fullest = 0, since = Number.POSITIVE_INFINITY } = now() ?? {};
+      if (fullest > SHARE * outboxLimit) {
+        const percent = Math.min(100, Math.floor((100 * fullest) / outboxLimit));
+        return `the archive is behind: ${percent} % of OUTBOX_LIMIT wait for Postgres, at 100 % events are refused`;
+      }
+      if (clock() - since > LONG) return 'the archive is behind: look at its worker and at Postgres';
+      return undefined;
     },
     stop: () => clearInterval(timer),
   };

@@ -85,6 +85,7 @@ async function reshard(config: Config, asked: Record<string, string>, drop: bool
     say(
       `${count(stored.users.size)} users, ${count(stored.shared.size)} counts, ${count(stored.marks.length)} marks of erasures`,
     );
+    await mustBeCarried(from.redis, stored.outboxes);
     if (stored.foreign.length > 0) {
       say(
         `${count(stored.foreign.length)} keys of ${from.keys.prefix} are not known to this version, and stay where they are`,
@@ -132,8 +133,18 @@ async function mustBeAlone(redis: FootfallRedis): Promise<void> {
   }
 }
 
+/** An outbox is in the order of its shard: what waits there belongs into the archive first. */
+async function mustBeCarried(redis: FootfallRedis, outboxes: string[]): Promise<void> {
+  for (const key of outboxes.filter((one) => !one.endsWith(':dead'))) {
+    if ((await redis.xlen(key)) > 0) {
+      throw new CannotStart('events wait for the archive: let npm run archive carry them first');
+    }
+  }
+}
+
 /** What was copied, and nothing else. */
-async function dropCopied({ redis, keys }: Side, { users, shared, marks }: Stored): Promise<number> {
+async function dropCopied({ redis, keys }: Side, stored: Stored): Promise<number> {
+  const { users, shared, marks, outboxes } = stored;
   let dropped = 0;
   const drop = async (some: string[]) => {
     for (const gone of await Promise.all(some.map((key) => redis.unlink(key)))) dropped += gone;
@@ -143,7 +154,7 @@ async function dropCopied({ redis, keys }: Side, { users, shared, marks }: Store
     await drop(suffixes.map((suffix) => begin + suffix));
   }
   for (const found of shared.values()) await drop(found.map(({ key }) => key));
-  await drop([...marks, keys.meta]);
+  await drop([...marks, ...outboxes, keys.meta]);
   return dropped;
 }
 

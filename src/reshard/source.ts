@@ -13,6 +13,8 @@ export interface Stored {
   shared: Map<string, { shard: number; key: string }[]>;
   /** Marks of erasures. */
   marks: string[];
+  /** What waits for the archive, and what of it could not be read. */
+  outboxes: string[];
   /** Keys that this version does not know. */
   foreign: string[];
 }
@@ -22,7 +24,7 @@ const SHARED =
   /^(?:\d{4}-\d\d-\d\d:(?:visitors|returning)|\d{4}-\d\d:logins|site:[^:]+:\d{4}-\d\d-\d\d:(?:stats|pages|hll))$/s;
 
 export async function findStored(redis: FootfallRedis, keys: Keys): Promise<Stored> {
-  const stored: Stored = { users: new Map(), shared: new Map(), marks: [], foreign: [] };
+  const stored: Stored = { users: new Map(), shared: new Map(), marks: [], outboxes: [], foreign: [] };
   const shards = new Map(Array.from({ length: keys.shards }, (_, shard) => [keys.shard(shard), shard]));
   const suffixes = new Map<Suffix, Suffix>(); // one string of each: there are few, and many users
 
@@ -45,6 +47,8 @@ export async function findStored(redis: FootfallRedis, keys: Keys): Promise<Stor
       stored.shared.set(rest, found);
     } else if (/^erased:[0-9a-f]{40}$/.test(rest)) {
       stored.marks.push(key);
+    } else if (/^outbox(?::dead)?$/.test(rest)) {
+      stored.outboxes.push(key);
     } else {
       stored.foreign.push(key);
     }
