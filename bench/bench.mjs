@@ -1,10 +1,12 @@
-// Footfall against bare node:http, Express and Fastify, and how its cost grows: `npm run bench`.
-//   -- --quick   under a minute, for every change: 32 connections, few rounds, no million users
+// Footfall against bare node:http, Express and Fastify, its archive against a queue, and how its cost grows: `npm run bench`.
+//   -- --quick   about two minutes, for every change: 32 connections, few rounds, no million users
 //   -- --store   only how the cost grows
 // Figures go to bench/results/, a full run also draws docs/bench.svg.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { measureArchive } from './archive.mjs';
+import { startDatabase } from './archived.mjs';
 import { measureBatches } from './batches.mjs';
 import { chartOf } from './chart.mjs';
 import { checksOf } from './checks.mjs';
@@ -16,7 +18,14 @@ import { startRedis } from './redis.mjs';
 import { SERVERS, startServer } from './servers.mjs';
 import { measureEvents, measureReads } from './singles.mjs';
 import { measureStore } from './store.mjs';
-import { batchesTable, checksTable, durabilityTable, singlesTables, storeTables } from './table.mjs';
+import {
+  archiveTables,
+  batchesTable,
+  checksTable,
+  durabilityTable,
+  singlesTables,
+  storeTables,
+} from './table.mjs';
 
 const quick = process.argv.includes('--quick');
 const storeOnly = process.argv.includes('--store');
@@ -31,6 +40,7 @@ const PLAN = quick
       reads: { 32: 5000 },
       readers: 5000,
       batches: 30,
+      archived: { batches: 40, singles: 20_000, jobs: 5000 },
     }
   : {
       rounds: 5,
@@ -40,6 +50,7 @@ const PLAN = quick
       reads: { 1: 5000, 32: 30_000, 256: 30_000 },
       readers: 20_000,
       batches: 120,
+      archived: { batches: 200, singles: 100_000, jobs: 20_000 },
     };
 
 const RESULTS = join(import.meta.dirname, 'results');
@@ -68,23 +79,27 @@ async function measureServers(results) {
   const redis = await startRedis();
   const load = startNode('load.mjs', { folder });
   await load.answer('ready');
+  const today = Math.floor(Date.now() / DAY) * DAY;
+  say('starting Postgres');
+  const database = await startDatabase(today);
   const bench = {
     redis,
+    database,
     load,
     folder,
     say,
-    today: Math.floor(Date.now() / DAY) * DAY,
+    today,
     servers: [],
-    found: { accepted: 0, stored: 0 },
+    found: { accepted: 0, stored: 0, archivable: 0, archived: 0 },
   };
   for (const server of SERVERS) {
     say(`starting ${server.title}`);
-    bench.servers.push(await startServer(server, redis, folder));
+    bench.servers.push(await startServer(server, redis, folder, database));
   }
-  results.machine = machineOf(redis);
-  const { cpu, cores, node, flags, redis: version } = results.machine;
+  results.machine = machineOf(redis, database);
+  const { cpu, cores, node, flags, redis: version, postgres } = results.machine;
   print(
-    `${cores} × ${cpu}, Node ${[node, ...flags].join(' ')}, Redis ${version}. CPU in µs for one of what is counted.`,
+    `${cores} × ${cpu}, Node ${[node, ...flags].join(' ')}, Redis ${version}, Postgres ${postgres}. CPU in µs for one of what is counted.`,
   );
 
   results.events = await measureEvents(bench, PLAN);
@@ -99,10 +114,13 @@ async function measureServers(results) {
   );
   results.durability = await measureDurability(bench, PLAN);
   print(durabilityTable(results.durability));
+  results.archive = await measureArchive(bench, PLAN);
+  print(archiveTables(results.events, results.archive));
   results.found = bench.found;
-  const { accepted, stored } = bench.found;
+  const { accepted, stored, archivable, archived } = bench.found;
   print(
-    `${accepted.toLocaleString('en')} events were accepted, and profiles show ${stored.toLocaleString('en')} views`,
+    `${accepted.toLocaleString('en')} events were accepted, and profiles show ${stored.toLocaleString('en')} views;
+${archivable.toLocaleString('en')} were to get to Postgres, and it had ${archived.toLocaleString('en')} rows of them`,
   );
   await endAll(); // the second part has its own Redis, and the machine to itself
 }

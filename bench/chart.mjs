@@ -60,7 +60,8 @@ function panel(top, title, rows) {
 }
 
 export function chartOf({ machine, events, reads }) {
-  const at = (rows) => rows.filter((row) => row.connections === CONNECTIONS && row.server !== 'sharded');
+  const shown = reads.map(({ server }) => server);
+  const at = (rows) => rows.filter((row) => row.connections === CONNECTIONS && shown.includes(row.server));
   const first = panel(16, 'One page view', at(events));
   const second = panel(first.bottom + 30, 'One profile', at(reads));
   const legend = second.bottom + 20;

@@ -10,13 +10,14 @@ function check(what, sign, limit, got, unit) {
 
 const both = (row) => row.node + row.redis;
 
-export function checksOf({ events, reads, batches, store }) {
+export function checksOf({ events, reads, batches, archive, store }) {
   return [
     ...(events ? checkEvents(events) : []),
     ...(batches
       ? [atLeast('batches of 1,000, events/s to pipelined', 0.8, batches.http.rate / batches.pipelined.rate)]
       : []),
     ...(reads ? checkReads(reads) : []),
+    ...(archive ? checkArchive(archive) : []),
     ...(store ? checkSizes(store.sizes) : []),
   ];
 }
@@ -53,6 +54,14 @@ function checkReads(rows) {
     atMost('profile, CPU of Node to (a)', 2.2, footfall.node / bare.node),
     atLeast('profiles/s to (c)', 1, footfall.rate / fastify.rate),
     atMost('profile of three days, Redis', 20, footfall.redis, ' µs'),
+  ];
+}
+
+function checkArchive(sides) {
+  const { batches, singles, queue } = Object.fromEntries(sides.map((side) => [side.name, side]));
+  return [
+    atLeast('to Postgres, batches of 1,000, events/s to BullMQ', 10, batches.drained / queue.drained),
+    atLeast('to Postgres, one a request, events/s to BullMQ', 10, singles.drained / queue.drained),
   ];
 }
 

@@ -5,7 +5,7 @@
 const DAY = 24 * 60 * 60 * 1000;
 export const USERS = 20_000;
 const PAGES = 53; // no divisor of the users
-const DAYS = 5;
+export const DAYS = 5;
 const CROWD = 1000; // users who are there at once: so many events lie between the two of a visit
 
 export const userId = (user) => `019${user.toString(36).padStart(7, '0')}`;

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { NODE_FLAGS } from './processes.mjs';
 
-export function machineOf(redis) {
+export function machineOf(redis, postgres) {
   return {
     date: new Date().toISOString(),
     commit: commit(),
@@ -13,6 +13,7 @@ export function machineOf(redis) {
     node: process.versions.node,
     flags: NODE_FLAGS,
     redis: redis.version,
+    postgres: postgres?.version,
   };
 }
 

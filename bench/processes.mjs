@@ -69,7 +69,7 @@ export function startNode(file, { env = {}, flags = [], folder }) {
     child.send(question, () => undefined); // one that has ended is heard of by `answered`
     return answered;
   };
-  return { answer, ask, cpu: () => ask('cpu', 'cpu') };
+  return { answer, ask, cpu: () => ask('cpu', 'cpu'), stop: () => stopProcess(child) };
 }
 
 /** SIGTERM, and SIGKILL for what does not end by it. */

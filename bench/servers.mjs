@@ -5,6 +5,9 @@ import { freePort, NODE_FLAGS, startNode } from './processes.mjs';
 
 export const FOOTFALL = '../dist/server.js';
 
+/** Redis and Postgres sync to one disk here. A Redis that has to wait for it shows in p99, and must not end the run. */
+const PATIENCE = '10000';
+
 export const SERVERS = [
   { name: 'bare', title: '(a) node:http', file: 'servers/bare.mjs' },
   { name: 'express', title: '(b) Express', file: 'servers/express.mjs', store: { prefix: 'ff', shards: 1 } },
@@ -28,10 +31,37 @@ export const SERVERS = [
     },
   },
   // A prefix of its own: what is stored in 256 shards can't be read as one.
-  { name: 'sharded', title: '(d) SHARDS=256', file: FOOTFALL, store: { prefix: 'fs', shards: 256 } },
+  {
+    name: 'sharded',
+    title: '(d) SHARDS=256',
+    file: FOOTFALL,
+    store: { prefix: 'fs', shards: 256 },
+    writesOnly: true,
+  },
+  // With an archive, of which Redis remembers that the prefix has one. The first only writes to its outbox; beside the second runs
+  // the worker, so Redis also gives out and deletes what is carried, and Postgres wants the cores, too.
+  {
+    name: 'outbox',
+    title: '(d) outbox',
+    file: FOOTFALL,
+    store: { prefix: 'fo', shards: 1 },
+    writesOnly: true,
+    archive: 'waits',
+    env: { ARCHIVE_WORKER: 'off', REDIS_TIMEOUT_MS: PATIENCE },
+  },
+  {
+    name: 'archived',
+    title: '(d) archive',
+    file: FOOTFALL,
+    store: { prefix: 'fa', shards: 1 },
+    writesOnly: true,
+    archive: 'carried',
+    env: { REDIS_TIMEOUT_MS: PATIENCE },
+  },
 ];
 
-export async function startServer(server, redis, folder) {
+/** `database` is for those that have an archive. */
+export async function startServer(server, redis, folder, database) {
   const { file, store } = server;
   if (file !== FOOTFALL) {
     const started = startNode(file, { env: { REDIS_URL: redis.url }, flags: NODE_FLAGS, folder });
@@ -43,6 +73,7 @@ export async function startServer(server, redis, folder) {
     PORT: String(port),
     KEY_PREFIX: store.prefix,
     SHARDS: String(store.shards),
+    ...(server.archive && { DATABASE_URL: database.url }),
     ...server.env,
   };
   const started = startNode(file, { env, flags: NODE_FLAGS, folder });

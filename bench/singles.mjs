@@ -1,5 +1,6 @@
 // One event, or one profile, a request: every server in turn, in several rounds.
 
+import { mustBeArchived, mustWait } from './archived.mjs';
 import { allUsers, EVENTS_A_VISIT, event, VIEWS_A_VISIT } from './events.mjs';
 import { drive, medians } from './measure.mjs';
 import { recordArgs, SHARD, viewsStored } from './scripts.mjs';
@@ -18,8 +19,11 @@ export async function measureEvents(bench, plan) {
   async function run(server, { connections, count }) {
     const { redis, today } = bench;
     await redis.clear();
+    if (server.archive) await bench.database.clear();
     const figures = await drive({ ...bench, server }, { kind: 'page', first: 0, today, connections, count });
     await mustBeStored(bench, server, figures.had, count);
+    if (server.archive === 'waits') await mustWait(bench, server, count);
+    if (server.archive === 'carried') await mustBeArchived(bench, server, count);
     return figures;
   }
 }
@@ -38,7 +42,7 @@ export async function mustBeStored(bench, server, accepted, sent) {
 
 export async function measureReads(bench, plan) {
   const { redis } = bench;
-  const servers = bench.servers.filter(({ name }) => name !== 'sharded'); // a read is of one user, so of one shard
+  const servers = bench.servers.filter(({ writesOnly }) => !writesOnly); // a read is of one user, so of one shard
   await redis.clear();
   bench.say('users with three active days');
   await fill(bench, plan.readers);

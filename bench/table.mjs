@@ -64,6 +64,40 @@ export function batchesTable({ size, http, pipelined }) {
   return `Batches\n${table(rows, columns)}`;
 }
 
+export function archiveTables(events, sides) {
+  const road = [...new Set(events.map(({ connections }) => connections))].map((n) => {
+    const of = (name) => events.find(({ server, connections }) => server === name && connections === n);
+    const rows = ['footfall', 'outbox', 'archived'].map(of);
+    const to = (title, value) => [title, (row) => `${(value(row) / value(rows[0])).toFixed(2)}×`];
+    return `${n} connection${n === 1 ? '' : 's'}\n${table(rows, [
+      ['', (row) => row.title],
+      column('events/s', 'rate', whole),
+      column('p50 ms', 'p50', fixed(2)),
+      column('p99 ms', 'p99', fixed(2)),
+      ...cpu,
+      to('Node to (d)', (row) => row.node),
+      to('Redis', (row) => row.redis),
+      to('both', (row) => row.node + row.redis),
+    ])}`;
+  });
+  const usual = sides.at(-1);
+  const drains = table(sides, [
+    ['', (row) => row.title],
+    column('accepted/s', 'rate', whole),
+    ...cpu,
+    column('drained/s', 'drained', whole),
+    column('worker µs', 'worker', fixed(1)),
+    column('Redis µs', 'redisOfWorker', fixed(1)),
+    column('Postgres µs', 'postgres', fixed(1)),
+    ['to BullMQ', (row) => `${(row.drained / usual.drained).toFixed(1)}×`],
+  ]);
+  return [
+    'The archive on the road of a page view: its outbox alone, and with the worker, whose reading and deleting is in Redis µs, too',
+    ...road,
+    `From a request to a row of Postgres: first all is accepted, then a worker carries it\n${drains}`,
+  ].join('\n\n');
+}
+
 export function durabilityTable(rows) {
   const columns = [
     ['', (row) => row.title],

@@ -3,7 +3,8 @@
 import { Ajv } from 'ajv';
 import express from 'express';
 import helmet from 'helmet';
-import { pageSchema, profile, record, userSchema } from './store.mjs';
+import { pageSchema, userSchema } from './schemas.mjs';
+import { profile, record } from './store.mjs';
 
 const ajv = new Ajv();
 const isPage = ajv.compile(pageSchema);

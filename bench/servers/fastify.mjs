@@ -1,7 +1,8 @@
 // (c) Fastify as its guide has it: schemas of its own ajv for what comes in, and for what goes out, which is its fast way.
 
 import fastify from 'fastify';
-import { pageSchema, profile, record, userSchema } from './store.mjs';
+import { pageSchema, userSchema } from './schemas.mjs';
+import { profile, record } from './store.mjs';
 
 const app = fastify();
 

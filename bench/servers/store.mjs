@@ -10,22 +10,6 @@ const redis = new Redis(new URL(process.env.REDIS_URL).pathname, {
 });
 defineScripts(redis);
 
-export const pageSchema = {
-  type: 'object',
-  properties: {
-    user_id: { type: 'string', minLength: 1, maxLength: 128 },
-    name: { type: 'string', minLength: 1, maxLength: 512 },
-    timestamp: { type: 'string', minLength: 20, maxLength: 40 },
-  },
-  required: ['user_id', 'name', 'timestamp'],
-};
-
-export const userSchema = {
-  type: 'object',
-  properties: { user_id: { type: 'string', minLength: 1, maxLength: 128 } },
-  required: ['user_id'],
-};
-
 /** The event's outcome, or undefined if its timestamp is none. */
 export async function record(page) {
   const at = Date.parse(page.timestamp);
