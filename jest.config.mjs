@@ -1,4 +1,5 @@
-const FAULTS = 'redisKilled|lostReplies|redisAsleep|scriptFlush|memoryFull|evictionPolicy|cluster|sigterm';
+const FAULTS =
+  'redisKilled|lostReplies|redisAsleep|scriptFlush|memoryFull|evictionPolicy|cluster|sigterm|archive|archiveWorker|sleepingWorker';
 
 export default {
   testEnvironment: 'node',

@@ -2,7 +2,7 @@
 import base from './jest.config.mjs';
 
 const BEHAVIOUR =
-  'batch,caps,erase,events,inspect,logins,meta,mixedBatch,page,prefer,profile,profiles,report,residue,unreadable,visitors';
+  'batch,caps,erase,events,export,inspect,logins,meta,mixedBatch,page,prefer,profile,profiles,report,residue,unreadable,visitors';
 
 export default {
   ...base,

@@ -58,6 +58,11 @@ const ROWS = [
   ],
   ['14', 'Cluster: 2,500 slots moved and moved back under load', 'no request fails; exact'],
   [
+    '15',
+    'the archive: Postgres away for a minute under load (killed, asleep, cut off, until the outbox is full); workers killed, some between commit and deletion; entries that cannot be read',
+    "ingest does not notice, its p99 is within 20 % of its usual; the backlog drains in at most twice the outage; every event is in Postgres once; what can't be read ends in a dead-letter stream",
+  ],
+  [
     '16',
     'a key of another type planted under one user: each kind of key, at each place of a group of events',
     '500 for that event alone; the others of the group are whole; erasure repairs it',
@@ -65,8 +70,8 @@ const ROWS = [
   ['17', 'SIGTERM under load', 'no request dropped; exit 0 within the deadline; exact'],
   [
     '18',
-    'an erasure against 50 concurrent writers and late retries',
-    'once answered, nothing at or before `erased_at` is visible again',
+    'an erasure against 50 concurrent writers and late retries; in the archive, against a worker that sleeps on a batch from before',
+    'once answered, nothing at or before `erased_at` is visible again; once `done`, nothing of it is in Postgres again',
   ],
   [
     '18b',
@@ -98,7 +103,7 @@ const ROWS = [
     'three times the load that it can carry, for a minute',
     '80 % of the best throughput goes on; refusals are quick; memory flat; normal within 5 s',
   ],
-  ['24', 'every key, after the faults above', 'has a TTL (but `ff:meta`)'],
+  ['24', 'every key, after the faults above', 'has a TTL (but the outbox and `ff:meta`)'],
   ['25', 'logs and metrics after the faults above', 'no user id, key, page name or address in any'],
   [
     'fuzz',

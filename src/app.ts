@@ -11,6 +11,7 @@ import { createIntake } from './events/intake.ts';
 import { recordEvent } from './events/recordEvent.ts';
 import { recordPage } from './events/recordPage.ts';
 import { recordPages } from './events/recordPages.ts';
+import { exportUser } from './export/exportUser.ts';
 import { alive, ready } from './http/health.ts';
 import { measured, showMetrics } from './http/measure.ts';
 import { problemHandler } from './http/problem.ts';
@@ -40,6 +41,7 @@ export function createApp(options: AppOptions): Express {
     uniques,
     sites,
     eraser,
+    exporter,
     archive,
     guard,
     overload,
@@ -80,6 +82,7 @@ export function createApp(options: AppOptions): Express {
   addRoute(app, '/v1/user/:user_id', { get: read, delete: erase });
   addRoute(app, '/v1/users/profiles', { post: [guard.read, ...readProfiles(profiles)] });
   addRoute(app, '/v1/user/:user_id/days', { get: [guard.read, readDays(profiles)] });
+  addRoute(app, '/v1/user/:user_id/export', { get: [guard.admin, exportUser(exporter, log)] });
   addRoute(app, '/v1/user/uniques/daily', { get: [guard.read, dailyUniques(uniques)] });
   addRoute(app, '/v1/user/uniques/monthly', { get: [guard.read, monthlyUniques(uniques)] });
   addRoute(app, '/v1/page/visitors', { get: [guard.read, readVisitors(visitors)] });

@@ -2,11 +2,13 @@
 
 import type pg from 'pg';
 import { createErasures, type Erasures } from './archive/erasures.ts';
+import { createHistory, type History } from './archive/history.ts';
 import { createOutbox, type Outbox } from './archive/outbox.ts';
 import { createUniques, type Uniques } from './audiences/uniques.ts';
 import { createVisitors, type Visitors } from './audiences/visitors.ts';
 import type { Config } from './config.ts';
 import { createEraser, type Eraser } from './erasure/eraser.ts';
+import { createExporter, type Exporter } from './export/export.ts';
 import type { Metrics } from './metrics.ts';
 import { createProfiles, type Profiles } from './profiles/profiles.ts';
 import { onReplica } from './redis/durability.ts';
@@ -25,12 +27,14 @@ export interface Services {
   uniques: Uniques;
   sites: Sites;
   eraser: Eraser;
+  exporter: Exporter;
   archive: Archive | undefined;
 }
 
 export interface Archive {
   outbox: Outbox;
   erasures: Erasures;
+  history: History;
   /** Bytes that may wait of each shard. */
   outboxLimit: number;
 }
@@ -38,7 +42,7 @@ export interface Archive {
 /** How much of the time that a call has goes to waiting for a replica, at most: Redis's answer must come before it ends. */
 const WAIT = 0.8;
 
-const OPEN_DOOR: Door = {
+export const OPEN_DOOR: Door = {
   of: () => '',
   broughtNewUser: () => undefined,
   isFull: () => false,
@@ -85,7 +89,15 @@ export function createServices(
     profiles: createProfiles({ redis, keys, clock, ...config, mostInFlight, metrics }),
     visitors,
     uniques: createUniques({ redis, keys, everyShard, clock, retentionDays: config.uniquesRetentionDays }),
-    sites: createSites({ redis, keys, everyShard, clock, visitors, retentionDays: config.siteRetentionDays }),
+    sites: createSites({
+      redis,
+      keys,
+      everyShard,
+      clock,
+      visitors,
+      retentionDays: config.siteRetentionDays,
+      history: archive?.history,
+    }),
     eraser: createEraser({
       redis: writer,
       keys,
@@ -96,6 +108,13 @@ export function createServices(
       metrics,
       erasures: archive?.erasures,
     }),
+    exporter: createExporter({
+      redis,
+      keys,
+      clock,
+      sessionGapSeconds: config.sessionGapSeconds,
+      archive: database && archive && { database, outbox: archive.outbox },
+    }),
     archive,
   };
 
@@ -104,6 +123,7 @@ export function createServices(
     return {
       outbox,
       erasures: createErasures(database, outbox, keys.shards),
+      history: createHistory(database, outbox),
       outboxLimit: Math.floor(config.outboxLimit / keys.shards),
     };
   }

@@ -1,3 +1,4 @@
+import { metricsOfArchive } from './support/archive.ts';
 import { outputsOf, readPage } from './support/console.ts';
 
 /** What Prometheus itself knows of a target. */
@@ -35,8 +36,9 @@ beforeAll(async () => {
   const post = `curl -s localhost:3000/v1/page -H 'Content-Type: application/json' -d '{"user_id":"ann","name":"Home"}'`;
   const commands = [post, 'curl -s localhost:3000/v1/user/ann', 'curl -s localhost:3000/metrics'];
   const outputs = await outputsOf(commands.map((command) => ({ command, output: '' })));
+  const all = `${outputs.at(-1)}\n${await metricsOfArchive()}`;
   told = new Map(OF_PROMETHEUS.metrics.map((name) => [name, new Set<string>()]));
-  for (const [, name, labels = ''] of outputs.at(-1)!.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
+  for (const [, name, labels = ''] of all.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)) {
     const known = told.get(name!) ?? new Set();
     for (const [, label] of labels.matchAll(/(\w+)="/g)) known.add(label!);
     told.set(name!, known);

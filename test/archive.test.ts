@@ -187,6 +187,25 @@ describe('an erasure', () => {
     });
   });
 
+  test('is pending while what was put aside is not searched yet', async () => {
+    const { eraser, work, archive, pool } = await fresh();
+    const { erasure_id } = await eraser.erase('ann');
+    let release = () => {};
+    work({
+      exhume: () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    });
+    await until('its rows are gone', async () => {
+      const found = await pool.query('SELECT FROM erasure_receipts').catch(() => undefined);
+      return found?.rowCount === 1;
+    });
+    await expect(archive!.erasures.state(erasure_id!)).resolves.toMatchObject({ archive: 'pending' });
+    release();
+    await until('it is done', async () => (await archive!.erasures.state(erasure_id!))?.archive === 'done');
+  });
+
   test('is pending until it is done, and one that never was is not known', async () => {
     const { eraser, work, carried, archive } = await fresh();
     const { erasure_id } = await eraser.erase('ann');
@@ -262,6 +281,17 @@ describe('what can’t be read', () => {
     expect(figure(await metrics(), 'footfall_archive_retries_total')).toBe(4);
     expect(log.join()).toContain('put aside 1');
     expect(log.join()).not.toContain('JSON');
+  });
+
+  test('of somebody who was erased is not put aside by a worker that comes late', async () => {
+    const { archive } = await fresh();
+    const fields = ['event', '{"user_id":"ann"}'];
+    await server.redis.xadd(outbox, '1-1', ...fields);
+    expect(await archive!.outbox.bury(0, '1-1', fields)).toBe(true);
+    await archive!.outbox.exhume(0, 'ann');
+    expect(await archive!.outbox.bury(0, '1-1', fields)).toBe(false);
+    expect(await server.redis.xlen(dead)).toBe(0);
+    expect(await server.redis.xlen(outbox)).toBe(0);
   });
 
   test('and what Postgres refuses is put aside alike', async () => {

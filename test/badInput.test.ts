@@ -274,6 +274,7 @@ const notAnId: [what: string, path: string][] = [
 const calls = [
   ['GET', ''],
   ['GET', '/days'],
+  ['GET', '/export'],
   ['DELETE', ''],
 ] as const;
 
@@ -322,6 +323,7 @@ test.each([
   ['PATCH', userPath('ann')],
   ['DELETE', `${userPath('ann')}/days`],
   ['POST', `${userPath('ann')}/days`],
+  ['DELETE', `${userPath('ann')}/export`],
   ['POST', '/livez'],
   ['DELETE', '/readyz'],
   ['TRACE', '/livez'],

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { EVENT_LIMIT } from '../src/http/body.ts';
 import { DAY, dayOf } from '../src/time.ts';
+import { metricsOfArchive } from './support/archive.ts';
 import { outputsOf, readPage } from './support/console.ts';
 import { JSON_TYPE, type Sent, startApi, stopServer, useApi, userPath } from './support/http.ts';
 import { NOW } from './support/lua.ts';
@@ -173,6 +174,7 @@ describe('requests', () => {
     [{ path: userPath('undefined') }, '/v1/user/:user_id 400'],
     [{ method: 'DELETE', path: userPath('ann') }, '/v1/user/:user_id 200'],
     [{ path: `${userPath('ann')}/days` }, '/v1/user/:user_id/days 200'],
+    [{ path: `${userPath('ann')}/export` }, '/v1/user/:user_id/export 200'],
     [{ path: '/livez' }, '/livez 200'],
     [{ path: '/readyz?x=1' }, '/readyz 200'],
     [{ path: '/nothing' }, 'none 404'],
@@ -232,6 +234,7 @@ describe('requests', () => {
         '/v1/page',
         '/v1/user/:user_id',
         '/v1/user/:user_id/days',
+        '/v1/user/:user_id/export',
         '/livez',
         '/readyz',
         '/metrics',
@@ -356,7 +359,7 @@ describe('the dashboard', () => {
     const post = `curl -s localhost:3000/v1/page -H 'Content-Type: application/json' -d '{"user_id":"ann","name":"Home"}'`;
     const commands = [post, 'curl -s localhost:3000/v1/user/ann', 'curl -s localhost:3000/metrics'];
     const outputs = await outputsOf(commands.map((command) => ({ command, output: '' })));
-    real = parse(`${outputs.at(-1)}\n`);
+    real = parse(`${outputs.at(-1)}\n${await metricsOfArchive()}`);
   });
 
   test('asks for nothing that the service does not tell', () => {

@@ -61,6 +61,7 @@ const CALLS: [needs: Kind, route: string, sent: Sent][] = [
   ['read', '/v1/user/uniques/monthly', { path: '/v1/user/uniques/monthly?month=2026-11' }],
   ['read', '/v1/page/visitors', { path: '/v1/page/visitors?name=Home' }],
   ['read', '/v1/site/:site_id/report', { path: '/v1/site/shop/report' }],
+  ['admin', '/v1/user/:user_id/export', { path: '/v1/user/ann/export' }],
   ['admin', '/v1/user/:user_id', { method: 'DELETE', path: '/v1/user/ann' }],
   ['admin', '/v1/user/login', { method: 'DELETE', path: '/v1/user/login' }],
   ['metrics', '/metrics', { path: '/metrics' }],

@@ -1,8 +1,6 @@
 -- A login: a bit for each day of the user's month. A bit that was 0 is a user more on that day, the month's first bit one
 -- more in that month.
 
-local LEAST_LEFT = DAY / 2 -- less than is left of any that is not replayed, ms
-
 -- Whether nothing of the user is stored.
 local function is_stranger(user)
   local keys = logins_of(user)
@@ -42,10 +40,9 @@ local function record_login(user, at, date, month_end)
   count(counts, date, 1)
   if is_first then
     count(counts, month, 1)
-    -- The month's last day is written to until late_days after it, so the bits must live until then. Those of a month that
-    -- is long past, as a replay has it, live while others of that month may come.
+    -- The month's last day is written to until late_days after it, so the bits must live until then.
     local spread = floor(tonumber(string.sub(redis.sha1hex(user), 1, 4), 16) / 65536 * SPREAD)
-    call('PEXPIRE', bits, math.max(left + login_days * DAY - spread, LEAST_LEFT))
+    call('PEXPIRE', bits, left + login_days * DAY - spread)
   end
   return outcome
 end

@@ -17,6 +17,7 @@ local function open_site(site)
       ttl = day.start + site_days * DAY - now,
       types = {}, -- by name: the field that it counts under
       paths = {}, -- by path: views
+      named = {}, -- those paths, in order of arrival: who comes first has a place of its own
       users = {},
     }
     found.path_count = call('ZCARD', found.pages)
@@ -57,7 +58,11 @@ local function count_site(site, event_type, path, is_new_user)
   end
   count(site.stats, field, 1)
   if path then
-    site.paths[path] = (site.paths[path] or 0) + 1
+    local views = site.paths[path]
+    if not views then
+      site.named[#site.named + 1] = path
+    end
+    site.paths[path] = (views or 0) + 1
   end
   if is_new_user then
     count(site.stats, 'users', 1)
@@ -66,10 +71,7 @@ local function count_site(site, event_type, path, is_new_user)
 end
 
 local function write_paths(site)
-  local paths = {}
-  for path in pairs(site.paths) do
-    paths[#paths + 1] = path
-  end
+  local paths = site.named
   if #paths == 0 then
     return
   end

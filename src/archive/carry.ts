@@ -78,6 +78,7 @@ export function createCarrier({ client, outbox, clock, metrics, log, tries }: Ca
         await outbox.exhume(shard, erasure.userId);
         metrics.erased();
       }
+      tries.delete(nameOf(shard, id));
       const of = ids.get(shard) ?? [];
       of.push(id);
       ids.set(shard, of);
@@ -86,11 +87,10 @@ export function createCarrier({ client, outbox, clock, metrics, log, tries }: Ca
   }
 
   async function bury(shard: number, id: string, fields: string[]): Promise<void> {
-    await outbox.bury(shard, id, fields);
+    if (!(await outbox.bury(shard, id, fields))) return; // another worker has, while this one stood still
     const count = fields.length / 2;
     metrics.buried(count);
     log.error(`the archive put aside ${count} of an outbox that can't be read`);
-    tries.delete(nameOf(shard, id));
   }
 
   /** Whether it has been tried often enough. */
@@ -110,7 +110,7 @@ export function createCarrier({ client, outbox, clock, metrics, log, tries }: Ca
       try {
         await store([read]);
       } catch (error) {
-        if (!isOfData(error)) throw error;
+        if (!isOfData(error) || read.erasure) throw error; // of an erasure nothing is left out
         if (!isHopeless(read)) {
           stuck.add(read.shard);
           continue;

@@ -42,8 +42,8 @@ export async function connectWorker(databaseUrl: string): Promise<pg.Client> {
     connectionString: databaseUrl,
     application_name: 'footfall-archive',
     connectionTimeoutMillis: CONNECT_WITHIN,
-    query_timeout: 5 * MINUTE, // a person's whole history may be long
-    statement_timeout: 5 * MINUTE,
+    query_timeout: MINUTE / 2,
+    statement_timeout: 5 * MINUTE, // it takes longer than its caller waits, and keeps its locks meanwhile
     keepAlive: true,
   });
   client.on('error', () => undefined); // the next statement hears it

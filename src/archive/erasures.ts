@@ -45,33 +45,28 @@ export function createErasures(database: Queryable, outbox: Outbox, shards: numb
     };
   }
 
+  async function state(id: string): Promise<ErasureState | undefined> {
+    const place = parseReceiptId(id);
+    if (!place || place.shard >= shards) return undefined;
+    // It leaves the outbox last, when what was put aside is searched, too.
+    const isPending = await outbox.has(place.shard, place.entry);
+    return isPending ? { erasure_id: id, archive: 'pending', done_at: null, rows_deleted: null } : done(id);
+  }
+
+  async function isDone(id: string, late: number): Promise<boolean> {
+    while (performance.now() < late) {
+      if ((await state(id))?.archive === 'done') return true;
+      await delay(LOOK_EVERY);
+    }
+    return false;
+  }
+
   return {
-    async state(id) {
-      const place = parseReceiptId(id);
-      if (!place || place.shard >= shards) return undefined;
-      // It leaves the outbox after it is done, so that is asked first: then it is in one of the two, or was in neither.
-      const isPending = await outbox.has(place.shard, place.entry);
-      const found = await done(id).catch((error) => {
-        if (!isPending) throw error;
-        return undefined;
-      });
-      if (found) return found;
-      return isPending
-        ? { erasure_id: id, archive: 'pending', done_at: null, rows_deleted: null }
-        : undefined;
-    },
+    state,
     isDoneSoon(id) {
       // A database that is away, or stands still, is no reason to keep the caller.
       const late = delay(SOON, false, { ref: false });
       return Promise.race([late, isDone(id, performance.now() + SOON).catch(() => false)]);
     },
   };
-
-  async function isDone(id: string, late: number): Promise<boolean> {
-    while (performance.now() < late) {
-      if (await done(id)) return true;
-      await delay(LOOK_EVERY);
-    }
-    return false;
-  }
 }

@@ -4,11 +4,12 @@
 // group has handed to a worker that then stands still is seen by nobody else, and here whoever holds the shard's lock in
 // Postgres sees all that is left (docs/decisions/0011).
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { fromRedis } from '../redis/errors.ts';
 import type { EveryShard } from '../redis/everyShard.ts';
 import { DEAD_DAYS, type Keys } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
-import { type Clock, DAY } from '../time.ts';
+import { type Clock, DAY, SECOND } from '../time.ts';
 
 export interface Entry {
   /** `1795228645033-0`: when Redis took it, and which of that millisecond. */
@@ -20,14 +21,18 @@ export interface Entry {
 export interface Outbox {
   /** The next ones behind one, or from the beginning. */
   read(shard: number, most: number, after?: string): Promise<Entry[]>;
+  /** The same of what was put aside. */
+  readDead(shard: number, most: number, after?: string): Promise<Entry[]>;
   /** Postgres has them. */
   drop(shard: number, ids: string[]): Promise<void>;
-  /** Puts aside what can't be read of an entry. */
-  bury(shard: number, id: string, fields: string[]): Promise<void>;
+  /** Puts aside what can't be read of an entry; whether it was still there. */
+  bury(shard: number, id: string, fields: string[]): Promise<boolean>;
   /** Takes out of what was put aside whatever speaks of a user. */
   exhume(shard: number, userId: string): Promise<void>;
   /** Whether an entry is still there. */
   has(shard: number, id: string): Promise<boolean>;
+  /** Whether all that is there now goes within a time. */
+  isCarriedWithin(ms: number): Promise<boolean>;
   backlog(): Promise<Backlog>;
 }
 
@@ -42,6 +47,7 @@ export interface Backlog {
 
 const AT_ONCE = 500; // ids of one command
 const MOST_DEAD = 10_000;
+const LOOK_EVERY = SECOND / 20;
 
 export interface OutboxOptions {
   redis: FootfallRedis;
@@ -64,17 +70,23 @@ export function createOutbox({ redis, keys, clock, everyShard }: OutboxOptions):
     return entries.map(([id, fields]) => ({ id, fields }));
   };
 
+  const behind = (id: string | undefined) => (id === undefined ? '-' : `(${id}`);
+
   async function drop(key: string, ids: string[]): Promise<void> {
     for (let i = 0; i < ids.length; i += AT_ONCE) await ours(redis.xdel(key, ...ids.slice(i, i + AT_ONCE)));
   }
 
+  const has = async (shard: number, id: string) =>
+    (await ours(redis.xrange(keys.outbox(shard), id, id, 'COUNT', 1))).length > 0;
+
   return {
-    read: (shard, most, after) => read(keys.outbox(shard), after === undefined ? '-' : `(${after}`, most),
+    read: (shard, most, after) => read(keys.outbox(shard), behind(after), most),
+    readDead: (shard, most, after) => read(keys.dead(shard), behind(after), most),
     drop: (shard, ids) => drop(keys.outbox(shard), ids),
     async bury(shard, id, fields) {
       const oldest = String(clock() - DEAD_DAYS * DAY);
       const args = [oldest, String(DEAD_DAYS * DAY), String(MOST_DEAD), id, ...fields];
-      await ours(redis.ffBury(keys.shard(shard), args));
+      return (await ours(redis.ffBury(keys.shard(shard), args))) === 1;
     },
     async exhume(shard, userId) {
       const asJson = JSON.stringify(userId).slice(1, -1);
@@ -93,7 +105,23 @@ export function createOutbox({ redis, keys, clock, everyShard }: OutboxOptions):
         after = `(${entries.at(-1)!.id}`;
       }
     },
-    has: async (shard, id) => (await ours(redis.xrange(keys.outbox(shard), id, id, 'COUNT', 1))).length > 0,
+    has,
+    async isCarriedWithin(ms) {
+      const late = performance.now() + ms;
+      let newest = await everyShard.ask(async (shard) => {
+        const [entry] = await redis.xrevrange(keys.outbox(shard), '+', '-', 'COUNT', 1);
+        return entry?.[0];
+      });
+      while (newest.some((id) => id !== undefined)) {
+        if (performance.now() >= late) return false;
+        await delay(LOOK_EVERY);
+        newest = await everyShard.ask(async (shard) => {
+          const id = newest[shard];
+          return id !== undefined && (await has(shard, id)) ? id : undefined;
+        });
+      }
+      return true;
+    },
     async backlog() {
       const replies = await everyShard.ask((shard) => redis.ffBacklog(keys.shard(shard), []));
       const times = replies.flatMap(([, , since]) => (since === null ? [] : [Number(since)]));

@@ -2,7 +2,7 @@
 
 import { userHash } from '../redis/keys.ts';
 import { crc16 } from '../redis/shards.ts';
-import { SECOND } from '../time.ts';
+import { MINUTE, SECOND } from '../time.ts';
 import { inTransaction, type Queryable } from './database.ts';
 import type { Row } from './entry.ts';
 import { SCHEMA_LOCK } from './schema.ts';
@@ -14,13 +14,13 @@ export interface Arrived extends Row {
 
 // What is there already, and what is of somebody who was erased since, is left out. An event_id is unique over the days
 // beside, as in Redis: where a Redis was lost and its sender sent again, the same event may come with another time. (As a CASE,
-// so that it is looked up row by row and never becomes a join over all there is.)
+// so that it is looked up row by row and never becomes a join over all there is.) In order, since id is the order of arrival.
 const INSERT = `
 INSERT INTO events (event_time, received_at, late, is_url, site_id, event_type, path, name, user_id, identity)
 SELECT to_timestamp(at / 1e3), to_timestamp(received / 1e6), late, is_url, site_id, event_type, path, name, user_id, identity
 FROM unnest($1::float8[], $2::float8[], $3::boolean[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::bytea[])
-  AS new (at, received, late, is_url, site_id, event_type, path, name, user_id, identity, user_hash)
+            $9::text[], $10::text[], $11::bytea[]) WITH ORDINALITY
+  AS new (at, received, late, is_url, site_id, event_type, path, name, user_id, identity, user_hash, nth)
 WHERE NOT EXISTS (
     SELECT FROM erasures WHERE erasures.user_hash = new.user_hash AND to_timestamp(new.at / 1e3) <= erased_at)
   AND CASE WHEN identity ~ '^(event:)?e:' THEN NOT EXISTS (
@@ -28,37 +28,43 @@ WHERE NOT EXISTS (
     WHERE known.user_id = new.user_id AND known.identity = new.identity
       AND known.event_time >= to_timestamp((floor(at / 864e5) - 1) * 86400)
       AND known.event_time < to_timestamp((floor(at / 864e5) + 2) * 86400)) ELSE true END
+ORDER BY nth
 ON CONFLICT DO NOTHING`;
+
+/** Its parameters, an array each. */
+const COLUMNS = [
+  ...(['at', 'receivedUs', 'late', 'isUrl', 'siteId', 'type', 'path', 'name', 'userId', 'identity'] as const),
+  'hash',
+] as const;
+
+/** A batch that takes longer has lost its way; a person's history may be long. */
+const INSERT_WITHIN = MINUTE / 2;
+const FORGET_WITHIN = 5 * MINUTE;
+
+type Values = unknown[][];
+
+const insert = (values: Values) => ({ name: 'insert', text: INSERT, values, query_timeout: INSERT_WITHIN });
+
+/**
+ * Postgres is told of the statement by itself. A batch is larger than what a socket holds: of a worker that stands still while
+ * it sends one, Postgres has read half a message. It ends such a session as it ends one that is idle, but not if it is in
+ * the middle of learning a statement.
+ */
+export async function prepareInsert(client: Queryable): Promise<void> {
+  await client.query(insert(Array.from({ length: COLUMNS.length }, () => [])));
+}
 
 /** How many were new. */
 export async function insertRows(client: Queryable, rows: Arrived[]): Promise<number> {
   if (rows.length === 0) return 0;
   const hashes = new Map<string, string>();
-  const hashOf = (userId: string) => {
-    let hash = hashes.get(userId);
-    if (hash === undefined) {
-      hash = `\\x${userHash(userId)}`;
-      hashes.set(userId, hash);
-    }
-    return hash;
-  };
-  const { rowCount } = await client.query({
-    name: 'insert',
-    text: INSERT,
-    values: [
-      rows.map(({ at }) => at),
-      rows.map(({ receivedUs }) => receivedUs),
-      rows.map(({ late }) => late),
-      rows.map(({ isUrl }) => isUrl),
-      rows.map(({ siteId }) => siteId),
-      rows.map(({ type }) => type),
-      rows.map(({ path }) => path),
-      rows.map(({ name }) => name),
-      rows.map(({ userId }) => userId),
-      rows.map(({ identity }) => identity),
-      rows.map(({ userId }) => hashOf(userId)),
-    ],
-  });
+  for (const { userId } of rows) {
+    if (!hashes.has(userId)) hashes.set(userId, `\\x${userHash(userId)}`);
+  }
+  const values = COLUMNS.map((column) =>
+    rows.map((row) => (column === 'hash' ? hashes.get(row.userId) : row[column])),
+  );
+  const { rowCount } = await client.query(insert(values));
   return rowCount ?? 0;
 }
 
@@ -100,7 +106,8 @@ export async function forget(
 ): Promise<number> {
   // The mark first: from then on nothing of before can come in.
   await client.query(MARK, [Buffer.from(userHash(userId), 'hex'), crc16(userId), erasedAt]);
-  const { rows } = await client.query<{ rows: string }>(FORGET, [userId, erasedAt, receivedUs]);
+  const deletion = { text: FORGET, values: [userId, erasedAt, receivedUs], query_timeout: FORGET_WITHIN };
+  const { rows } = await client.query<{ rows: string }>(deletion);
   const deleted = Number(rows[0]!.rows);
   await client.query(RECEIPT, [id, deleted]);
   return deleted;

@@ -15,6 +15,7 @@ import { createCarrier, type Load } from './carry.ts';
 import { connectWorker, wordOf } from './database.ts';
 import type { ArchiveMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
+import { prepareInsert } from './rows.ts';
 import { migrate } from './schema.ts';
 
 export interface WorkerOptions {
@@ -63,6 +64,7 @@ export function startWorker({ databaseUrl, outbox, keys, clock, metrics, log }: 
       try {
         client = await connectWorker(databaseUrl);
         await migrate(client);
+        await prepareInsert(client);
         await work(client, () => {
           pause = FIRST_PAUSE;
           say(undefined);
@@ -73,7 +75,8 @@ export function startWorker({ databaseUrl, outbox, keys, clock, metrics, log }: 
         metrics.retried();
       } finally {
         metrics.holds(0);
-        await client?.end().catch(() => undefined);
+        if (client)
+          await Promise.race([client.end().catch(() => undefined), delay(SECOND, undefined, { ref: false })]);
       }
       if (!signal.aborted) await rest(pause * (0.5 + Math.random() / 2));
       pause = Math.min(2 * pause, LONGEST_PAUSE);

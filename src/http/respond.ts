@@ -88,6 +88,12 @@ export function send(res: Response, status: number, type: string, body: string, 
   res.end(body);
 }
 
+/** An answer whose body is written as it comes. */
+export function beginStream(res: Response, type: string, more: Headers = []): void {
+  if (res.app.locals.stopping) res.shouldKeepAlive = false;
+  res.writeHead(200, ['Content-Type', type, 'X-Request-Id', requestId(res), ...commonOf(res), ...more]);
+}
+
 export function sendJson(res: Response, status: number, value: unknown, more?: Headers): void {
   send(res, status, 'application/json; charset=utf-8', JSON.stringify(value), more);
 }

@@ -50,13 +50,19 @@ export interface StoredUser {
 /** Redis's answers in a transaction, one after the other. */
 type Replies = () => [error: Error | null, result: unknown];
 
+/** What the stored numbers depend on. */
+export interface Layout {
+  keys: Keys;
+  /** The session gap, ms. */
+  gap: number;
+}
+
 export async function readUser(
   redis: FootfallRedis,
-  prefix: string,
+  { keys, gap }: Layout,
   userId: string,
   now: number,
 ): Promise<StoredUser> {
-  const { keys, gap } = await readMeta(redis, prefix);
   const days = keys.storedDays(now);
   const months = keys.storedMonths(now);
   const today = dayOf(now);
@@ -105,8 +111,8 @@ export async function readUser(
   };
 }
 
-/** What the stored numbers depend on, as the first start fixed it. */
-async function readMeta(redis: FootfallRedis, prefix: string): Promise<{ keys: Keys; gap: number }> {
+/** As the first start fixed it. */
+export async function readLayout(redis: FootfallRedis, prefix: string): Promise<Layout> {
   const { meta } = createKeys(prefix, 1);
   const { layout, shards, session_gap_seconds, late_login_days } = await redis.hgetall(meta);
   if (layout === undefined) {

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
-import { readUser } from './read.ts';
+import { readLayout, readUser } from './read.ts';
 import { show } from './show.ts';
 import { walk } from './walk.ts';
 
@@ -16,6 +16,6 @@ export async function report(
   { keyPrefix, timeSpentUnit }: Config,
   { userId, now, all }: ReportOptions,
 ): Promise<string> {
-  const user = await readUser(redis, keyPrefix, userId, now);
+  const user = await readUser(redis, await readLayout(redis, keyPrefix), userId, now);
   return show(user, walk(user), { userId, unit: timeSpentUnit, all });
 }

@@ -219,7 +219,8 @@ function life(ms: number | undefined): string {
   return `in ${days > 0 ? `${days} ${days === 1 ? 'day' : 'days'} ` : ''}${Math.floor((ms % DAY) / HOUR)} h`;
 }
 
-const quoted = (text: string) => escaped(JSON.stringify(text));
+/** As JSON, with nothing in it that a terminal would obey. */
+export const quoted = (text: string) => escaped(JSON.stringify(text));
 
 /** Nothing that a terminal would obey, hide or turn round: controls, formats, surrogates, line separators. */
 const escaped = (text: string) =>

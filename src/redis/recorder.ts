@@ -163,7 +163,7 @@ function addArguments(args: string[], event: Event, door: string): void {
 }
 
 /** What has visitors, beside the page by its name: the site comes last. */
-function thingsOf({ url, name, siteId }: PageView): string[] {
+export function thingsOf({ url, name, siteId }: PageView): string[] {
   if (url === undefined) return [thing({ name }, siteId), thing(undefined, siteId)];
   if (siteId === undefined) return [thing({ url }, undefined)];
   return [

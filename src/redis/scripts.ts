@@ -48,6 +48,7 @@ export interface Commands {
   ffRights(shard: string, args: string[]): Promise<RightsReply>;
   ffBacklog(shard: string, args: string[]): Promise<BacklogReply>;
   ffBury(shard: string, args: string[]): Promise<number>;
+  ffRemember(shard: string, args: string[]): Promise<number>;
 }
 
 /** Of a cluster too: it has whatever is called here. See nodes.ts for what is asked of single nodes. */
@@ -62,6 +63,7 @@ const SCRIPTS = {
   ffRights: { file: 'rights', readOnly: true },
   ffBacklog: { file: 'backlog', readOnly: true },
   ffBury: { file: 'bury' },
+  ffRemember: { file: 'remember' },
 } satisfies Record<keyof Commands, { file: string; readOnly?: true }>;
 
 /**
@@ -92,13 +94,15 @@ export function assemble(name: string): string {
 
 /** Every command that a script runs, as their text has them; `forArchive` are those that only an archive needs. */
 export function commandsOfScripts(): { always: string[]; forArchive: string[] } {
-  const text = ['record', 'profile', 'days', 'visitors', 'erase', 'backlog', 'bury'].map(assemble).join('\n');
+  const text = ['record', 'profile', 'days', 'visitors', 'erase', 'backlog', 'bury', 'remember']
+    .map(assemble)
+    .join('\n');
   const found = text.matchAll(/(?:call|list)\('([A-Z]+)'(?:, '([A-Z]+)')?|\{ '([A-Z]+)', 0/g);
   const names = [...found].map(([, name, part, ofTable]) => (part ? `${name}|${part}` : (name ?? ofTable!)));
   const all = [...new Set(names)].sort();
   const isForArchive = (name: string) => /^X|^MEMORY/.test(name);
   return {
     always: all.filter((name) => !isForArchive(name)),
-    forArchive: [...all.filter(isForArchive), 'XDEL'], // of the outbox, by the worker
+    forArchive: [...all.filter(isForArchive), 'XREVRANGE'], // of the outbox, outside of scripts
   };
 }

@@ -4,9 +4,6 @@ import { badQuery, compile, siteId } from '../http/validate.ts';
 import { dateOf, parseDate, WINDOW_DAYS } from '../time.ts';
 import type { Sites } from './sites.ts';
 
-/** No report spans more. */
-const MOST_DAYS = 35;
-
 const checkPath = compile<{ site_id: string }>(
   { type: 'object', properties: { site_id: siteId }, required: ['site_id'] },
   'invalid_path',
@@ -25,10 +22,13 @@ export function readReport(sites: Sites): RequestHandler {
     const to = query.to === undefined ? sites.today() : parseDate(query.to);
     const from = query.from === undefined ? to - WINDOW_DAYS + 1 : parseDate(query.from);
     if (from > to) throw badQuery('from', 'must not be after to');
-    if (to - from >= MOST_DAYS) throw badQuery('from', `must be at most ${MOST_DAYS} days, to included`);
-    const oldest = sites.oldest();
-    if (from < oldest) {
-      throw badQuery('from', `must not be before ${dateOf(oldest)}: it is not kept any more`);
+    const { mostDays } = sites;
+    if (to - from >= mostDays) throw badQuery('from', `must be at most ${mostDays} days, to included`);
+    if (from < sites.oldest()) {
+      const oldest = await sites.oldestOf(site_id);
+      if (from < oldest) {
+        throw badQuery('from', `must not be before ${dateOf(oldest)}: it is not kept any more`);
+      }
     }
     sendJson(res, 200, await sites.report(site_id, from, to), NOT_STORED);
   };

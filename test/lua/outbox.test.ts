@@ -1,14 +1,13 @@
 // What waits for the archive, by the contracts on top of record.lua and erase.lua.
 
 import type { Event } from '../../src/events/event.ts';
-import { DAY, HOUR } from '../../src/time.ts';
+import { DAY } from '../../src/time.ts';
 import {
   at,
   click,
   everything,
   LATE_DAYS,
   login,
-  MARGIN,
   NOW,
   overEachRedis,
   scriptsOn,
@@ -146,18 +145,5 @@ overEachRedis((server) => {
     const found = await server.redis.xrange(outbox, '-', '+');
     expect(reply[3]).toBe(found.at(-1)![0]);
     expect((await entries()).at(-1)).toEqual([['erasure', { user_id: 'a"\\b', erased_at: at('11:30') }]]);
-  });
-
-  test('a login of a month that is long past counts where it is accepted, and what finds its repetition stays a while', async () => {
-    const old = login('ann', at('10:00', -300));
-    const month = '2026-01';
-    expect(await record([old], { lateDays: 400 })).toEqual(['recorded']);
-    expect(await record([old], { lateDays: 400 })).toEqual(['duplicate']);
-    expect(await server.redis.hgetall(keys.loginCounts(0, month))).toEqual({
-      '2026-01-25': '1',
-      [month]: '1',
-    });
-    const left = await server.redis.pttl(keys.logins('ann', month));
-    expect(Math.abs(left - 12 * HOUR)).toBeLessThan(MARGIN);
   });
 });

@@ -6,6 +6,7 @@ import { createArchiveMetrics } from '../../src/archive/metrics.ts';
 import type { Outbox } from '../../src/archive/outbox.ts';
 import { startWorker, type Worker } from '../../src/archive/worker.ts';
 import type { Config } from '../../src/config.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
 import { until } from './process.ts';
 import { type FakeClock, fakeClock, service } from './service.ts';
@@ -81,4 +82,18 @@ export function useArchives() {
       },
     };
   };
+}
+
+/** What a service with an archive, and its worker, tell in metrics beside all else. */
+export async function metricsOfArchive(): Promise<string> {
+  const metrics = createMetrics();
+  metrics.watch({
+    eventsInFlight: () => 0,
+    requestsUnderWay: () => 0,
+    shardsAway: () => 0,
+    redis: async () => undefined,
+    backlog: () => ({ entries: 0, bytes: 0, limit: 1, ageSeconds: 0 }),
+  });
+  const outbox = (await metrics.text()).match(/^.*footfall_outbox_.*$/gm) ?? [];
+  return `${outbox.join('\n')}\n${await createArchiveMetrics().registry.metrics()}`;
 }

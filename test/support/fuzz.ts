@@ -176,6 +176,8 @@ function takeAnswer(line: Line, method: string | undefined): Answer | undefined 
   const head = line.held.slice(0, end);
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
   const hasNoBody = method === 'HEAD' || status === 204 || status === 304 || status < 200;
+  if (!hasNoBody && /^transfer-encoding: chunked/im.test(head))
+    return takeChunks(line, { status, head }, end + 4);
   const length = hasNoBody ? 0 : Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? Number.NaN);
   if (Number.isNaN(length)) {
     if (!line.isOver) return undefined; // it ends with the connection
@@ -187,4 +189,20 @@ function takeAnswer(line: Line, method: string | undefined): Answer | undefined 
   const body = line.held.slice(end + 4, end + 4 + length);
   line.held = line.held.slice(end + 4 + length);
   return { status, head, body: Buffer.from(body, 'latin1').toString() };
+}
+
+/** The same of one whose length nobody knew before. */
+function takeChunks(line: Line, answer: Omit<Answer, 'body'>, from: number): Answer | undefined {
+  let body = '';
+  for (let at = from; ; ) {
+    const end = line.held.indexOf('\r\n', at);
+    if (end < 0) return undefined;
+    const length = Number.parseInt(line.held.slice(at, end), 16);
+    at = end + 2 + length + 2;
+    if (line.held.length < at) return undefined;
+    body += line.held.slice(end + 2, end + 2 + length);
+    if (length > 0) continue;
+    line.held = line.held.slice(at);
+    return { ...answer, body: Buffer.from(body, 'latin1').toString() };
+  }
 }

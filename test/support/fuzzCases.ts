@@ -183,6 +183,7 @@ const ROUTES: Route[] = [
   ...many(3, get('/v1/user/:id', 'read', userPath)),
   get('/v1/user/:id', 'admin', userPath, 'DELETE'),
   get('/v1/user/:id/days', 'read', (random) => `${userPath(random)}/days`),
+  get('/v1/user/:id/export', 'admin', (random) => `${userPath(random)}/export`),
   get('/v1/user/uniques/daily', 'read', (random) => `/v1/user/uniques/daily?${dateQuery(random, 'date')}`),
   get(
     '/v1/user/uniques/monthly',

@@ -5,7 +5,7 @@ import type { FootfallRedis } from '../../src/redis/scripts.ts';
 
 export interface Survey {
   keys: number;
-  /** Keys without a TTL, ff:meta not among them. */
+  /** Keys without a TTL, ff:meta and outboxes not among them. */
   staying: string[];
   /** Keys that the dictionary does not have. */
   foreign: string[];
@@ -25,10 +25,12 @@ const KNOWN = new RegExp(
     `${DAY}:(?:visitors|returning)`,
     `${MONTH}:logins`,
     `site:${ID}:${DAY}:(?:stats|pages|hll)`,
+    'outbox(?::dead)?',
   ].join('|')})$`,
   's',
 );
 
+const OUTBOX = /^ff:\{\d+\}:outbox$/;
 const A_DAY = 24 * 60 * 60 * 1000;
 
 export async function survey(redis: Redis): Promise<Survey> {
@@ -43,7 +45,7 @@ export async function survey(redis: Redis): Promise<Survey> {
       const left = Number(replies?.[i]?.[1]);
       found.keys++;
       if (key === 'ff:meta') return;
-      if (left === -1) found.staying.push(key);
+      if (left === -1 && !OUTBOX.test(key)) found.staying.push(key);
       if (!KNOWN.test(key)) found.foreign.push(key);
       found.longestDays = Math.max(found.longestDays, left / A_DAY);
     });

@@ -42,6 +42,8 @@ export interface Running {
   unanswered(): number;
   /** The longest time without any 202 since `strike()`, or since the start; ms. */
   outage(): number;
+  /** Of the answers that came between two moments (of `performance.now()`), ms. */
+  p99(since: number, until: number): number;
   /** Makes no new events, and waits until all are acknowledged. What is not by then stays so. */
   finish(withinMs?: number): Promise<Tally>;
   events: readonly LedgerEvent[];
@@ -111,7 +113,7 @@ function start(options: LedgerOptions): Running & { end(): void } {
   const events: LedgerEvent[] = [];
   const carried = new Set<Promise<void>>();
   const statuses: Record<string, number> = {};
-  const times: number[] = [];
+  const answers: { at: number; ms: number }[] = [];
   const quiet = stretches();
   let attempts = 0;
   let unanswered = 0;
@@ -158,7 +160,7 @@ function start(options: LedgerOptions): Running & { end(): void } {
     }
     const as = noted.uncounted ? `${status} not counted` : status;
     statuses[as] = (statuses[as] ?? 0) + 1;
-    times.push(ms);
+    answers.push({ at: performance.now(), ms });
     if (status === 202) quiet.end();
     acknowledged += noted.acknowledged;
     duplicates += noted.duplicates;
@@ -182,6 +184,7 @@ function start(options: LedgerOptions): Running & { end(): void } {
     acknowledged: () => acknowledged,
     unanswered: () => unanswered,
     outage: quiet.longest,
+    p99: (since, until) => p99Of(answers.filter(({ at }) => at >= since && at <= until)),
     async finish(withinMs = 10_000) {
       clearInterval(pacer);
       const late = setTimeout(end, withinMs);
@@ -190,12 +193,17 @@ function start(options: LedgerOptions): Running & { end(): void } {
       end();
       const sent = events.length;
       const stuck = sent - acknowledged;
-      times.sort((a, b) => a - b);
-      const [p99 = 0, slowest = 0] = [times[Math.floor(times.length * 0.99)], times.at(-1)];
+      const p99 = p99Of(answers);
+      const slowest = answers.reduce((most, { ms }) => Math.max(most, ms), 0);
       return { sent, acknowledged, attempts, statuses, unanswered, stuck, duplicates, slowest, p99 };
     },
     end,
   };
+}
+
+function p99Of(answers: { ms: number }[]): number {
+  const times = answers.map(({ ms }) => ms).sort((a, b) => a - b);
+  return times[Math.floor(times.length * 0.99)] ?? 0;
 }
 
 /** The longest stretch of time between two ends. */
@@ -221,7 +229,7 @@ function stretches() {
   };
 }
 
-const userId = (seed: number, number: number) => `${MARK.user}-${seed}-${number}`;
+export const userId = (seed: number, number: number) => `${MARK.user}-${seed}-${number}`;
 const pageName = (seed: number, number: number) => `${MARK.page} ${seed} ${number}`;
 
 function eventOf({ seed, users = 200 }: LedgerOptions, number: number): LedgerEvent {
