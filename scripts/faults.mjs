@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { folderOf } from './ensure.mjs';
 
 const RESULTS = 'test/faults/results.json';
 const PAGE = 'docs/faults.md';
@@ -119,6 +120,7 @@ const ROWS = [
 ];
 
 const isShort = process.argv.includes('--short');
+const postgres = join(await folderOf('postgres'), 'postgres');
 const folder = mkdtempSync(join(tmpdir(), 'footfall-faults-'));
 const reports = join(folder, 'reports');
 writeFileSync(reports, '');
@@ -150,7 +152,7 @@ function keep(found) {
   const before = JSON.parse(readFileSync(RESULTS, 'utf8'));
   const measuredNow = new Set(found.map(({ row }) => row));
   const date = new Date().toISOString().slice(0, 10);
-  const versions = `Node ${process.versions.node}, Redis ${redisVersion()}, Linux ${release().split('-')[0]}, ${availableParallelism()} cores`;
+  const versions = `Node ${process.versions.node}, Redis ${versionOf('redis-server', /v=([\d.]+)/)}, Postgres ${versionOf(postgres, /\) ([\d.]+)/)}, Linux ${release().split('-')[0]}, ${availableParallelism()} cores`;
   const whole = process.argv.length === 2;
   const stays = before.filter(({ row, fault }) =>
     whole
@@ -167,10 +169,8 @@ function keep(found) {
 /** Without its seed, which is another each time. */
 const nameOf = (fault) => fault.replace(/seed \d+/, 'seed');
 
-function redisVersion() {
-  return (
-    /v=([\d.]+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown'
-  );
+function versionOf(program, pattern) {
+  return pattern.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';
 }
 
 function pageOf(all) {
