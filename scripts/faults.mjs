@@ -167,7 +167,9 @@ function keep(found) {
 }
 
 /** Without its seed, which is another each time. */
-const nameOf = (fault) => fault.replace(/seed \d+/, 'seed');
+function nameOf(fault) {
+  return fault.replace(/seed \d+/, 'seed');
+}
 
 function versionOf(program, pattern) {
   return pattern.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown';

@@ -69,7 +69,7 @@ export function isOfData(error: unknown): boolean {
 export function wordOf(error: unknown): string {
   const { code, name, message } = error as Error & { code?: string };
   if (/timeout|timed out/i.test(message)) return 'it does not answer';
-  return code ?? (/terminated/i.test(message) ? 'it closed the connection' : name);
+  return code ?? (/terminated|not queryable/i.test(message) ? 'it closed the connection' : name);
 }
 
 /** An error of the database's as one that callers know: nothing of theirs is said in it. */

@@ -80,7 +80,7 @@ test('a worker killed between commit and deletion', async () => {
     both.push(rows);
   }
   const last = beginWorker(processes, settings);
-  await more(running, 200);
+  await more(running, long(1500, 200));
   await concludeArchive('a worker killed between commit and deletion', stand, running, {
     strikes,
     held: { 'the last worker runs': last.err() === '' },
