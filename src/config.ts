@@ -495,7 +495,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   }
   const config = values as Config;
   config.shards ??= config.redisCluster ? 256 : 1;
-  faults.push(...faultsOfRedis(config));
+  faults.push(...faultsOfRedis(config), ...faultsOfArchive(config));
   if (
     config.host !== undefined &&
     !isLoopback(config.host) &&
@@ -531,6 +531,16 @@ function faultsOfRedis(config: Config): string[] {
   }
   if (url !== undefined && redisTls) faults.push('REDIS_TLS=1 is not for REDIS_URL: write rediss:// there');
   return faults;
+}
+
+/** An outbox must hold more than what waits between two looks at it. */
+const LEAST_OUTBOX = 64 * 1024;
+
+function faultsOfArchive({ databaseUrl, outboxLimit, shards }: Config): string[] {
+  if (databaseUrl === undefined || outboxLimit === undefined || outboxLimit / shards >= LEAST_OUTBOX)
+    return [];
+  const least = Math.ceil((LEAST_OUTBOX * shards) / 1024 ** 2);
+  return [`OUTBOX_LIMIT is shared out among ${shards} shards: make it ${least}mb or more`];
 }
 
 /** Whether callers need keys: where any is set, every call needs one. */

@@ -17,9 +17,9 @@ export interface Metrics {
   event(outcome: string): void;
   /** Names that found no place of their own, since there were too many. */
   folded(kind: (typeof FOLDED)[number], count: number): void;
-  /** A request or event that was past a limit. */
   /** A call that came to nothing. */
   failed(why: Failure): void;
+  /** A request or event that was past a limit. */
   limited(kind: (typeof LIMITED)[number]): void;
   /** A request that was answered: the route's pattern, never its path. */
   request(route: string, status: number, seconds: number): void;
@@ -250,6 +250,7 @@ function watchBacklog(backlog: NonNullable<Gauges['backlog']>, registers: Regist
   );
   gauge('footfall_outbox_bytes', "Redis's memory that it takes.", (it) => it.bytes);
   gauge('footfall_outbox_limit_bytes', 'How much it may take: past it events are refused.', (it) => it.limit);
+  gauge('footfall_outbox_dead_letters', 'Entries that could not be read, of the last days.', (it) => it.dead);
   gauge('footfall_outbox_age_seconds', 'How long the oldest of it has waited.', (it) => it.ageSeconds);
 }
 

@@ -25,6 +25,7 @@ export interface ProtectionOptions {
   redisIsAway(): boolean;
   eventsPileUp(): boolean;
   nothingIsKept?(): boolean;
+  isForeign?(): boolean;
   /** Whether other processes serve the same port. */
   isShared: boolean;
   /** Hears once that a proxy speaks of its clients, and nobody listens. */

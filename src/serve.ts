@@ -58,6 +58,7 @@ export async function serve({ config, place, log, cleanup, archive }: ServeOptio
     redisIsAway: () => redis.status !== 'ready',
     eventsPileUp: () => services.recorder.inFlight() >= config.maxInFlight / 2,
     nothingIsKept: () => readiness.nothingIsKept(),
+    isForeign: () => readiness.isForeign(),
     isShared: isWorker,
     onUnheardProxy: () => log.warn(UNHEARD_PROXY),
   });

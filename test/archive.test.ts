@@ -72,7 +72,13 @@ describe('what is recorded', () => {
       await carried();
     }
     expect((await rows()).map((row) => row.user_id)).toEqual(['ann', 'bob']);
-    expect(await archive!.outbox.backlog()).toEqual({ entries: 0, bytes: 0, since: undefined, fullest: 0 });
+    expect(await archive!.outbox.backlog()).toEqual({
+      entries: 0,
+      bytes: 0,
+      since: undefined,
+      fullest: 0,
+      dead: 0,
+    });
   });
 
   test('is there once where Redis was lost and its sender sent again, at another time', async () => {
@@ -133,6 +139,8 @@ describe('what is recorded', () => {
       { part: 'events_2026_11', count: 1 },
       { part: 'events_default', count: 3 },
     ]);
+    const next = await pool.query("SELECT FROM pg_class WHERE relname = 'events_2026_12'");
+    expect(next.rowCount).toBe(1); // before its first event
   });
 
   test('with many shards, each shard’s is there', async () => {
@@ -294,6 +302,36 @@ describe('what can’t be read', () => {
     expect(await server.redis.xlen(outbox)).toBe(0);
   });
 
+  test('is tried in the same rounds, however much of it there is', async () => {
+    const { recorder, work, carried, rows, clock } = await fresh();
+    clock.set(Date.now());
+    for (let i = 0; i < 30; i++) await server.redis.xadd(outbox, '*', 'event', `${i} is no event`);
+    await recorder.record(view('ann', clock()));
+    const since = performance.now();
+    work();
+    await carried();
+    expect(performance.now() - since).toBeLessThan(10_000); // by themselves they would take thirty times a second
+    expect(await server.redis.xlen(dead)).toBe(30);
+    expect((await rows()).map((row) => row.user_id)).toEqual(['ann']);
+  });
+
+  test('of others stays where one of them is erased', async () => {
+    const { archive } = await fresh();
+    const bad = (user_id: string) => JSON.stringify({ user_id, of: 'an older version' });
+    const fields = ['event', bad('1'), 'late', bad('bob'), 'event', 'e', 'event', bad('1')];
+    await server.redis.xadd(outbox, '1-1', ...fields);
+    await server.redis.xadd(outbox, '2-1', 'event', bad('event'));
+    await archive!.outbox.bury(0, '1-1', fields);
+    await archive!.outbox.bury(0, '2-1', ['event', bad('event')]);
+    for (const user of ['1', 'e', 'entry', 'late']) await archive!.outbox.exhume(0, user);
+    const left = (await server.redis.xrange(dead, '-', '+')).map(([, found]) => found.slice(2));
+    expect(left).toEqual([
+      ['event', bad('event')],
+      ['late', bad('bob'), 'event', 'e'],
+    ]);
+    expect(await server.redis.pttl(dead)).toBeGreaterThan(0);
+  });
+
   test('and what Postgres refuses is put aside alike', async () => {
     const { recorder, work, carried, rows, clock, pool, archive } = await fresh();
     clock.set(Date.now());
@@ -334,6 +372,25 @@ describe('what can’t be read', () => {
     await carried();
     expect(JSON.stringify(await server.redis.xrange(dead, '-', '+'))).toMatch(/^((?!a\\).)*bob((?!a\\).)*$/);
   });
+});
+
+test('a month that begins while somebody reads for long holds up nobody', async () => {
+  const { recorder, work, carried, rows, pool, clock } = await fresh();
+  const { worker } = work();
+  await recorder.record(view('ann', at('10:00')));
+  await carried();
+  await worker.stop();
+  const reader = await pool.connect();
+  try {
+    await reader.query('BEGIN; SELECT FROM events');
+    clock.set('2027-03-01T12:00:00Z');
+    work();
+    await recorder.record(view('bob', clock()));
+    await carried();
+    expect((await rows()).map((row) => row.user_id)).toEqual(['ann', 'bob']);
+  } finally {
+    reader.release(true);
+  }
 });
 
 describe('workers', () => {

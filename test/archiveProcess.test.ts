@@ -6,6 +6,7 @@ import { ask, figure, metricsOf } from './support/ask.ts';
 import { KEY_SETTINGS, KEYS } from './support/marks.ts';
 import { queryAt, usePostgres } from './support/postgres.ts';
 import { type Begun, type Service, until, useProcesses } from './support/process.ts';
+import { startRedis } from './support/redis.ts';
 
 const postgres = usePostgres();
 const processes = useProcesses();
@@ -114,6 +115,28 @@ test('npm run archive without DATABASE_URL says what is missing', async () => {
   const ended = await processes.startToEnd({}, { command: [process.execPath, COMMAND] });
   expect(ended).toMatchObject({ code: 1, out: '' });
   expect(ended.err).toMatch(/^DATABASE_URL is not set[^\n]*\n$/);
+});
+
+test('npm run archive with other settings than the service’s stops, and says which', async () => {
+  const set = await settings();
+  const service = await processes.start(set);
+  await send(service.port, 'zq7u');
+  const ended = await processes.startToEnd({ ...set, SHARDS: '2' }, { command: [process.execPath, COMMAND] });
+  expect(ended.code).toBe(1);
+  expect(ended.err).toMatch(/^ff:meta in Redis says shards 1, but this start has 2[^\n]*\n$/);
+});
+
+test('a service without the archive that another has begun beside it writes nothing more', async () => {
+  const store = await startRedis({ args: ['--appendonly', 'yes'] });
+  processes.atEnd(store.stop);
+  const service = await processes.start({ ...KEY_SETTINGS, REDIS_URL: store.url });
+  expect((await send(service.port, 'zq7u')).status).toBe(202);
+  await store.redis.hset('ff:meta', 'archive', 'postgres');
+  await store.redis.call('CLIENT', 'KILL', 'TYPE', 'normal'); // it looks again at least every 15 s, and at each connection
+  await until('writes are refused', async () => (await send(service.port, 'zq7u')).status === 503);
+  expect((await ask(service.port, '/v1/user/zq7u', { method: 'DELETE' })).status).toBe(503);
+  await until('reads go on', async () => (await ask(service.port, '/v1/user/zq7u')).status === 200);
+  expect((await service.get('/readyz')).text).toContain('DATABASE_URL is not set');
 });
 
 test('a start that would leave the archive out stops, and says how to mend it', async () => {

@@ -220,6 +220,10 @@ test.each<[env: Settings, fault: string]>([
     { REDIS_URL: 'redis://:x@a', REDIS_PASSWORD: 's3cret' },
     'REDIS_PASSWORD is set, and REDIS_URL has a password: keep one',
   ],
+  [
+    { REDIS_CLUSTER: 'a', DATABASE_URL: 'postgres://a/b', OUTBOX_LIMIT: '15mb' },
+    'OUTBOX_LIMIT is shared out among 256 shards: make it 16mb or more',
+  ],
   [{ REDIS_URL: 'redis://a', REDIS_TLS: '1' }, 'REDIS_TLS=1 is not for REDIS_URL: write rediss:// there'],
   [
     { DURABILITY: 'replica' },

@@ -18,6 +18,8 @@ export interface BacklogFigures {
   limit: number;
   /** Of the oldest entry. */
   ageSeconds: number;
+  /** Entries that could not be read. */
+  dead: number;
 }
 
 const LOOK_EVERY = 2 * SECOND;
@@ -48,12 +50,13 @@ export function watchBacklog({ outbox, outboxLimit }: Archive, shards: number, c
     figures() {
       const backlog = now();
       if (!backlog) return undefined;
-      const { entries, bytes, since } = backlog;
+      const { entries, bytes, since, dead } = backlog;
       const limit = outboxLimit * shards;
       return {
         entries,
         bytes,
         limit,
+        dead,
         ageSeconds: since === undefined ? 0 : Math.max(0, clock() - since) / SECOND,
       };
     },

@@ -6,7 +6,7 @@ import { inTransaction, isOfData, type Queryable } from './database.ts';
 import { readEntry, rowOf } from './entry.ts';
 import type { ArchiveMetrics } from './metrics.ts';
 import type { Entry, Outbox } from './outbox.ts';
-import { type Arrived, createPartitions, type Forgetting, forget, insertRows, receivedUs } from './rows.ts';
+import { type Arrived, type Forgetting, forget, insertRows, type Partitions, receivedUs } from './rows.ts';
 
 /** What an entry says: events, or who is to be forgotten. */
 interface Read {
@@ -32,6 +32,7 @@ export interface Carrier {
 
 export interface CarrierOptions {
   client: Queryable;
+  partitions: Partitions;
   outbox: Outbox;
   clock: Clock;
   metrics: ArchiveMetrics;
@@ -43,13 +44,13 @@ export interface CarrierOptions {
 /** Another version may know what this one can't read. */
 const TRIES = 5;
 
-export function createCarrier({ client, outbox, clock, metrics, log, tries }: CarrierOptions): Carrier {
-  const prepare = createPartitions();
+export function createCarrier(options: CarrierOptions): Carrier {
+  const { client, partitions, outbox, clock, metrics, log, tries } = options;
 
   async function store(batch: Read[]): Promise<void> {
     const since = performance.now();
     const all = batch.flatMap(({ rows }) => rows);
-    await prepare(client, all, clock());
+    await partitions.prepare(client, all, clock());
     let stored = 0;
     if (batch.some(({ erasure }) => erasure)) stored = await inTransaction(client, () => inOrder(batch));
     else stored = await insertRows(client, all);
@@ -138,14 +139,13 @@ export function createCarrier({ client, outbox, clock, metrics, log, tries }: Ca
       const batch: Read[] = [];
       let isWhole = true;
       for (const { shard, entries } of loads) {
+        let isStuck = false; // nothing may overtake what is tried again; what else is to be is tried in the same round
         for (const entry of entries) {
           const read = readAll(shard, entry);
-          if (read.unreadable.length > 0 && !isHopeless(read)) {
-            isWhole = false;
-            break;
-          }
-          batch.push(read);
+          if (read.unreadable.length > 0 && !isHopeless(read)) isStuck = true;
+          if (!isStuck) batch.push(read);
         }
+        if (isStuck) isWhole = false;
       }
       if (batch.length === 0) return isWhole;
       try {

@@ -32,43 +32,52 @@ export function startArchiveChild(env: Env, log: Logger): ArchiveChild {
   let pause = SHORTEST_PAUSE;
   let scrapes = 0;
   const waiting = new Map<number, (text: string) => void>();
-  let child = launch();
+  let child: ChildProcess | undefined;
+  launch();
 
-  function launch(): ChildProcess {
+  function launch(): void {
     const since = performance.now();
-    const launched = fork(COMMAND, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
-    launched.on('message', (message: Scrape) => waiting.get(message?.scrape)?.(message.text ?? ''));
-    launched.once('exit', async (code, signal) => {
-      if (stopping) return;
+    let hasEnded = false;
+    const ended = (how: string) => {
+      if (stopping || hasEnded) return;
+      hasEnded = true;
       if (performance.now() - since > MINUTE) pause = SHORTEST_PAUSE;
-      const again = pause;
+      log.error(`the archive worker ended with ${how}; another is started in ${pause} ms`);
+      setTimeout(() => {
+        if (!stopping) launch();
+      }, pause).unref();
       pause = Math.min(2 * pause, LONGEST_PAUSE);
-      log.error(
-        `the archive worker ended with ${signal ?? `code ${code}`}; another is started in ${again} ms`,
-      );
-      await delay(again, undefined, { ref: false });
-      if (!stopping) child = launch();
-    });
-    return launched;
+    };
+    const failed = ({ code, name }: NodeJS.ErrnoException) => ended(code ?? name); // no room for a process, say
+    try {
+      child = fork(COMMAND, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
+      child.on('message', (message: Scrape) => waiting.get(message?.scrape)?.(message.text ?? ''));
+      child.on('error', failed);
+      child.once('exit', (code, signal) => ended(signal ?? `code ${code}`));
+    } catch (error) {
+      failed(error as Error);
+    }
   }
 
   // However this process ends, it leaves none behind: its end of the channel closes, and the child stops.
   return {
     async metrics() {
-      if (!child.connected) return '';
+      const asked = child;
+      if (!asked?.connected) return '';
       const scrape = ++scrapes;
       const answer = new Promise<string>((resolve) => waiting.set(scrape, resolve));
-      child.send({ footfall: 'archive metrics', scrape } satisfies Scrape, () => undefined);
+      asked.send({ footfall: 'archive metrics', scrape } satisfies Scrape, () => undefined);
       const text = await Promise.race([answer, delay(SCRAPE_WITHIN, '', { ref: false })]);
       waiting.delete(scrape);
       return text;
     },
     async stop() {
       stopping = true;
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGTERM'); // it ends what is under way
-      const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN);
+      const last = child;
+      if (last?.pid === undefined || last.exitCode !== null || last.signalCode !== null) return;
+      const gone = once(last, 'exit');
+      last.kill('SIGTERM'); // it ends what is under way
+      const late = setTimeout(() => last.kill('SIGKILL'), STOP_WITHIN);
       await gone;
       clearTimeout(late);
     },

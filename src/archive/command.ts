@@ -1,5 +1,7 @@
 // The worker as a process: `npm run archive`, or a child of the service, which then asks it for its metrics.
 
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CannotStart } from '../cannotStart.ts';
 import { withSettings } from '../command.ts';
 import type { Config } from '../config.ts';
@@ -7,15 +9,18 @@ import { createLog } from '../log.ts';
 import { connectRedis } from '../redis/connect.ts';
 import { createEveryShard } from '../redis/everyShard.ts';
 import { createKeys } from '../redis/keys.ts';
+import { checkMeta, storedSettings } from '../redis/meta.ts';
 import { placeOf } from '../redis/place.ts';
 import { privateRedisUrl } from '../redis/privateRedis.ts';
 import { onStopOfPrimary, onStopSignals } from '../signals.ts';
+import { SECOND } from '../time.ts';
 import { answerScrapes } from './child.ts';
 import { createArchiveMetrics } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
 import { startWorker } from './worker.ts';
 
 const isChild = process.send !== undefined;
+const READY_WITHIN = 2 * SECOND;
 
 await withSettings(work);
 if (process.connected) process.disconnect();
@@ -35,7 +40,11 @@ async function work(config: Config): Promise<void> {
   const everyShard = createEveryShard(keys, config.maxInFlight);
   const metrics = createArchiveMetrics();
   const outbox = createOutbox({ redis, keys, clock, everyShard });
-  const worker = startWorker({ databaseUrl, outbox, keys, clock, metrics, log });
+  const checkSettings = async () => {
+    if (redis.status !== 'ready') await Promise.race([once(redis, 'ready'), delay(READY_WITHIN)]);
+    await checkMeta(redis, keys, storedSettings(config));
+  };
+  const worker = startWorker({ databaseUrl, outbox, keys, clock, metrics, log, checkSettings });
   if (isChild) {
     answerScrapes(metrics.registry);
     onStopOfPrimary(() => void worker.stop());

@@ -8,7 +8,7 @@ import { MINUTE, SECOND } from '../time.ts';
 /** What runs a statement: a connection, or a pool of them. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 
-const CONNECT_WITHIN = 2 * SECOND;
+export const CONNECT_WITHIN = 2 * SECOND;
 /** A report over months may take long; the caller of it waits. */
 const ANSWER_WITHIN = MINUTE;
 
@@ -86,7 +86,19 @@ export async function inTransaction<T>(client: Queryable, work: () => Promise<T>
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined); // of a connection that was lost, Postgres does it
+    // Of a connection that is lost Postgres does it, and behind a statement that does not come back it would only wait.
+    if ((error as Error).message !== 'Query read timeout')
+      await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
+
+/** Of what takes milliseconds. */
+export const LOOK_UP_WITHIN = 2 * SECOND;
+
+/** The client waits no longer, whether the server answers or stands still. */
+export const within = (ms: number, text: string, values: unknown[] = []) => ({
+  text,
+  values,
+  query_timeout: Math.max(1, ms),
+});

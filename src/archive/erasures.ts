@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SECOND } from '../time.ts';
 import { parseReceiptId } from './carry.ts';
-import { fromDatabase, type Queryable } from './database.ts';
+import { fromDatabase, LOOK_UP_WITHIN, type Queryable, within } from './database.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface ErasureState {
@@ -21,16 +21,14 @@ export interface Erasures {
   isDoneSoon(id: string): Promise<boolean>;
 }
 
+const RECEIPT = 'SELECT done_at, rows_deleted FROM erasure_receipts WHERE id = $1';
 const SOON = SECOND;
 const LOOK_EVERY = SECOND / 20;
 
 export function createErasures(database: Queryable, outbox: Outbox, shards: number): Erasures {
   async function done(id: string): Promise<ErasureState | undefined> {
     const { rows } = await database
-      .query<{ done_at: Date; rows_deleted: string }>(
-        'SELECT done_at, rows_deleted FROM erasure_receipts WHERE id = $1',
-        [id],
-      )
+      .query<{ done_at: Date; rows_deleted: string }>(within(LOOK_UP_WITHIN, RECEIPT, [id]))
       .catch((error) => {
         throw fromDatabase(error);
       });
@@ -47,9 +45,9 @@ export function createErasures(database: Queryable, outbox: Outbox, shards: numb
 
   async function state(id: string): Promise<ErasureState | undefined> {
     const place = parseReceiptId(id);
-    if (!place || place.shard >= shards) return undefined;
-    // It leaves the outbox last, when what was put aside is searched, too.
-    const isPending = await outbox.has(place.shard, place.entry);
+    if (!place) return undefined;
+    // It leaves the outbox last, when what was put aside is searched, too. There may have been more shards once.
+    const isPending = place.shard < shards && (await outbox.has(place.shard, place.entry));
     return isPending ? { erasure_id: id, archive: 'pending', done_at: null, rows_deleted: null } : done(id);
   }
 

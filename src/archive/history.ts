@@ -5,7 +5,7 @@
 
 import type pg from 'pg';
 import { dateOf, SECOND } from '../time.ts';
-import { fromDatabase } from './database.ts';
+import { fromDatabase, LOOK_UP_WITHIN, within } from './database.ts';
 import type { Outbox } from './outbox.ts';
 import { createTurns } from './turns.ts';
 
@@ -39,8 +39,6 @@ export interface History {
 
 /** Of a report; proxies lose patience after a minute. */
 const READ_WITHIN = 30 * SECOND;
-/** Of what takes milliseconds. */
-const LOOK_UP_WITHIN = 2 * SECOND;
 /** So long the worker has for what is on its way. */
 const CARRIED_WITHIN = 2 * SECOND;
 /** So many reports at once leave connections to who asks what became of an erasure. */
@@ -165,16 +163,11 @@ export function createHistory(database: pg.Pool, outbox: Outbox): History {
       return Math.min(whole, first ?? whole);
     },
     async read(asked) {
-      const isCarried = await outbox.isCarriedWithin(CARRIED_WITHIN);
-      const { whole, ...past } = await inTurn(() => readAll(asked).catch(ours));
-      return { ...past, isWhole: isCarried && asked.from >= whole };
+      return inTurn(async () => {
+        const isCarried = await outbox.isCarriedWithin(CARRIED_WITHIN);
+        const { whole, ...past } = await readAll(asked).catch(ours);
+        return { ...past, isWhole: isCarried && asked.from >= whole };
+      });
     },
   };
 }
-
-/** The client waits no longer, whether the server answers or stands still. */
-const within = (ms: number, text: string, values: unknown[] = []) => ({
-  text,
-  values,
-  query_timeout: Math.max(1, ms),
-});

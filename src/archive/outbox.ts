@@ -5,10 +5,10 @@
 // Postgres sees all that is left (docs/decisions/0011).
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { fromRedis } from '../redis/errors.ts';
+import { fromRedis, Unavailable } from '../redis/errors.ts';
 import type { EveryShard } from '../redis/everyShard.ts';
 import { DEAD_DAYS, type Keys } from '../redis/keys.ts';
-import type { FootfallRedis } from '../redis/scripts.ts';
+import type { BacklogReply, FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, DAY, SECOND } from '../time.ts';
 
 export interface Entry {
@@ -43,6 +43,8 @@ export interface Backlog {
   since: number | undefined;
   /** Bytes of the fullest shard. */
   fullest: number;
+  /** Entries that could not be read. */
+  dead: number;
 }
 
 const AT_ONCE = 500; // ids of one command
@@ -89,20 +91,21 @@ export function createOutbox({ redis, keys, clock, everyShard }: OutboxOptions):
       return (await ours(redis.ffBury(keys.shard(shard), args))) === 1;
     },
     async exhume(shard, userId) {
-      const asJson = JSON.stringify(userId).slice(1, -1);
+      const speaksOf = speaker(userId);
       const key = keys.dead(shard);
-      let after = '-';
+      let after: string | undefined;
       for (;;) {
-        const entries = await read(key, after, AT_ONCE);
-        const theirs = entries.filter(({ fields }) =>
-          fields.some((text) => text.includes(userId) || text.includes(asJson)),
-        );
-        await drop(
-          key,
-          theirs.map(({ id }) => id),
-        );
+        const entries = await read(key, behind(after), AT_ONCE);
+        for (const { id, fields } of entries) {
+          const pairs = Array.from({ length: fields.length / 2 }, (_, i) => fields.slice(2 * i, 2 * i + 2));
+          const others = pairs.filter(([, value]) => !speaksOf(value!));
+          if (others.length === pairs.length) continue;
+          // The first pair says where it stood; what is of others stays.
+          if (others.length > 1) await ours(redis.xadd(key, '*', ...others.flat()));
+          await drop(key, [id]);
+        }
         if (entries.length < AT_ONCE) return;
-        after = `(${entries.at(-1)!.id}`;
+        after = entries.at(-1)!.id;
       }
     },
     has,
@@ -115,22 +118,41 @@ export function createOutbox({ redis, keys, clock, everyShard }: OutboxOptions):
       while (newest.some((id) => id !== undefined)) {
         if (performance.now() >= late) return false;
         await delay(LOOK_EVERY);
-        newest = await everyShard.ask(async (shard) => {
-          const id = newest[shard];
-          return id !== undefined && (await has(shard, id)) ? id : undefined;
-        });
+        const left = await Promise.all(newest.map((id, shard) => id !== undefined && has(shard, id)));
+        newest = newest.map((id, shard) => (left[shard] ? id : undefined));
       }
       return true;
     },
     async backlog() {
-      const replies = await everyShard.ask((shard) => redis.ffBacklog(keys.shard(shard), []));
+      // One shard that is away says nothing of the others.
+      const asked = await everyShard.ask((shard) =>
+        redis.ffBacklog(keys.shard(shard), []).catch(() => undefined),
+      );
+      const replies = asked.filter((reply) => reply !== undefined);
+      if (replies.length === 0) throw new Unavailable('No shard answers');
+      const sum = (of: (reply: BacklogReply) => number) =>
+        replies.reduce((total, reply) => total + of(reply), 0);
       const times = replies.flatMap(([, , since]) => (since === null ? [] : [Number(since)]));
       return {
-        entries: replies.reduce((sum, [entries]) => sum + entries, 0),
-        bytes: replies.reduce((sum, [, bytes]) => sum + bytes, 0),
+        entries: sum(([entries]) => entries),
+        bytes: sum(([, bytes]) => bytes),
         since: times.length > 0 ? Math.min(...times) : undefined,
         fullest: Math.max(...replies.map(([, bytes]) => bytes)),
+        dead: sum(([, , , dead]) => dead),
       };
     },
+  };
+}
+
+/** Whether a value that can't be read speaks of a user: what is JSON says whose it is, other text may hold the id as a string. */
+function speaker(userId: string): (value: string) => boolean {
+  const asJson = JSON.stringify(userId);
+  return (value) => {
+    if (value.includes(asJson)) return true;
+    try {
+      return (JSON.parse(value) as { user_id?: unknown } | null)?.user_id === userId;
+    } catch {
+      return false;
+    }
   };
 }

@@ -87,7 +87,7 @@ WITH gone AS (
 ), kept AS (
   INSERT INTO forgotten (site_id, day, event_type, events)
   SELECT site_id, (event_time AT TIME ZONE 'UTC')::date, event_type, count(*)
-  FROM gone WHERE site_id IS NOT NULL GROUP BY 1, 2, 3
+  FROM gone WHERE site_id IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
   ON CONFLICT (site_id, day, event_type) DO UPDATE SET events = forgotten.events + excluded.events
 )
 SELECT count(*) AS rows FROM gone`;
@@ -125,35 +125,55 @@ const nameOf = (month: number) =>
   `events_${Math.floor(month / 12)}_${String((month % 12) + 1).padStart(2, '0')}`;
 const firstOf = (month: number) => new Date(Date.UTC(Math.floor(month / 12), month % 12, 1)).toISOString();
 
-/** Makes the partitions that some rows need and that are not known to be there. */
-export function createPartitions() {
+export interface Partitions {
+  /** Those of this month and the next, before anybody needs them. */
+  ahead(client: Queryable, now: number): Promise<void>;
+  /** Those that some rows need, where they are not known to be there. */
+  prepare(client: Queryable, rows: Row[], now: number): Promise<void>;
+}
+
+export function createPartitions(): Partitions {
   const there = new Set<number>();
 
-  return async function prepare(client: Queryable, rows: Row[], now: number): Promise<void> {
-    const newest = monthOf(now) + 1;
-    const missing = new Set<number>();
-    for (const { at } of rows) {
-      const month = monthOf(at);
-      if (!there.has(month) && month <= newest && month > newest - MONTHS_BACK) missing.add(month);
+  async function make(client: Queryable, month: number): Promise<void> {
+    const bounds = `FROM ('${firstOf(month)}') TO ('${firstOf(month + 1)}')`;
+    try {
+      await inTransaction(client, async () => {
+        // While it waits for somebody who reads for long, all others wait behind it.
+        await client.query(`SET LOCAL lock_timeout = ${MAKE_WITHIN}`);
+        await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]); // another worker may be at it
+        await client.query(
+          `CREATE TABLE IF NOT EXISTS ${nameOf(month)} PARTITION OF events FOR VALUES ${bounds}`,
+        );
+      });
+    } catch (error) {
+      const { code = '' } = error as { code?: string };
+      if (code === LOCK_NOT_AVAILABLE) return; // till then its rows lie in the default partition
+      // Some lie there already. There they are found as well.
+      if (code !== CHECK_VIOLATION) throw error;
     }
-    for (const month of missing) {
-      const bounds = `FROM ('${firstOf(month)}') TO ('${firstOf(month + 1)}')`;
-      try {
-        await inTransaction(client, async () => {
-          await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]); // another worker may be at it
-          await client.query(
-            `CREATE TABLE IF NOT EXISTS ${nameOf(month)} PARTITION OF events FOR VALUES ${bounds}`,
-          );
-        });
-      } catch (error) {
-        // By a clock that was wrong, some of that month may lie in the default partition. There it is found as well.
-        if ((error as { code?: string }).code !== CHECK_VIOLATION) throw error;
+    there.add(month);
+  }
+
+  return {
+    async ahead(client, now) {
+      const month = monthOf(now);
+      for (const soon of [month, month + 1]) if (!there.has(soon)) await make(client, soon);
+    },
+    async prepare(client, rows, now) {
+      const newest = monthOf(now) + 1;
+      const missing = new Set<number>();
+      for (const { at } of rows) {
+        const month = monthOf(at);
+        if (!there.has(month) && month <= newest && month > newest - MONTHS_BACK) missing.add(month);
       }
-      there.add(month);
-    }
+      for (const month of missing) await make(client, month);
+    },
   };
 }
 
+const MAKE_WITHIN = SECOND; // ms
+const LOCK_NOT_AVAILABLE = '55P03';
 const CHECK_VIOLATION = '23514';
 
 /** When Redis took an entry, µs since 1970, by its id in the stream: `1795228645033-0`. */

@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type pg from 'pg';
+import pg from 'pg';
 import { CannotStart } from '../cannotStart.ts';
-import { inTransaction } from './database.ts';
+import { CONNECT_WITHIN, inTransaction } from './database.ts';
 
 const SQL = join(import.meta.dirname, '../../sql'); // the same from src and from dist
 
@@ -20,6 +20,22 @@ interface Step {
 export function steps(): Step[] {
   const files = readdirSync(SQL).filter((name) => /^\d{3}-[\w-]+\.sql$/.test(name));
   return files.sort().map((name) => ({ version: Number.parseInt(name, 10), name }));
+}
+
+/** The same by its URL, on a connection that waits: an index over years takes long. */
+export async function migrated(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'footfall-archive',
+    connectionTimeoutMillis: CONNECT_WITHIN,
+  });
+  client.on('error', () => undefined); // the next statement hears it
+  try {
+    await client.connect();
+    await migrate(client);
+  } finally {
+    client.end().catch(() => undefined);
+  }
 }
 
 /** Brings the tables to what this version needs. Several may call it at once. */

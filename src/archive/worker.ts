@@ -15,8 +15,8 @@ import { createCarrier, type Load } from './carry.ts';
 import { connectWorker, wordOf } from './database.ts';
 import type { ArchiveMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
-import { prepareInsert } from './rows.ts';
-import { migrate } from './schema.ts';
+import { createPartitions, prepareInsert } from './rows.ts';
+import { migrated } from './schema.ts';
 
 export interface WorkerOptions {
   databaseUrl: string;
@@ -25,6 +25,8 @@ export interface WorkerOptions {
   clock: Clock;
   metrics: ArchiveMetrics;
   log: Logger;
+  /** Throws a CannotStart where the settings are not those of what is stored. */
+  checkSettings(): Promise<void>;
 }
 
 export interface Worker {
@@ -43,7 +45,8 @@ const LONGEST_REST = SECOND / 2;
 const LOOK_FOR_SHARDS = SECOND;
 const ENTRIES = 100; // of all shards, at once; each has up to 128 events
 
-export function startWorker({ databaseUrl, outbox, keys, clock, metrics, log }: WorkerOptions): Worker {
+export function startWorker(options: WorkerOptions): Worker {
+  const { databaseUrl, outbox, keys, clock, metrics, log, checkSettings } = options;
   const space = createHash('sha256').update(`footfall ${keys.prefix}`).digest().readInt32BE();
   const tries = new Map<string, number>();
   const end = new AbortController();
@@ -61,17 +64,21 @@ export function startWorker({ databaseUrl, outbox, keys, clock, metrics, log }: 
     let pause = FIRST_PAUSE;
     while (!signal.aborted) {
       let client: pg.Client | undefined;
+      let away = "Redis can't be reached, ";
       try {
+        await checkSettings();
+        away = "Postgres can't be reached, ";
+        await migrated(databaseUrl);
         client = await connectWorker(databaseUrl);
-        await migrate(client);
         await prepareInsert(client);
+        away = '';
         await work(client, () => {
           pause = FIRST_PAUSE;
           say(undefined);
         });
       } catch (error) {
         if (error instanceof CannotStart) throw error;
-        say(`${client ? '' : "Postgres can't be reached, "}${wordOf(error)}`);
+        say(away + wordOf(error));
         metrics.retried();
       } finally {
         metrics.holds(0);
@@ -84,13 +91,15 @@ export function startWorker({ databaseUrl, outbox, keys, clock, metrics, log }: 
   }
 
   async function work(client: pg.Client, allIsWell: () => void): Promise<void> {
-    const { carry } = createCarrier({ client, outbox, clock, metrics, log, tries });
+    const partitions = createPartitions();
+    const { carry } = createCarrier({ client, partitions, outbox, clock, metrics, log, tries });
     const held = new Set<number>();
     let lookAt = 0;
     let restMs = SHORTEST_REST;
     while (!signal.aborted) {
       if (performance.now() >= lookAt) {
         await takeShards(client, held);
+        await partitions.ahead(client, clock());
         metrics.holds(held.size);
         lookAt = performance.now() + LOOK_FOR_SHARDS;
       }

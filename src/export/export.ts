@@ -4,7 +4,7 @@
 // meanwhile is told twice rather than never.
 
 import type pg from 'pg';
-import { fromDatabase } from '../archive/database.ts';
+import { fromDatabase, LOOK_UP_WITHIN, within } from '../archive/database.ts';
 import type { Outbox } from '../archive/outbox.ts';
 import { readUser } from '../inspect/read.ts';
 import { fromRedis } from '../redis/errors.ts';
@@ -65,7 +65,7 @@ export function createExporter(options: ExporterOptions): Exporter {
 
 /** Asked before anything is sent: half of an answer is none. */
 async function mustAnswer(database: pg.Pool): Promise<void> {
-  await database.query('SELECT FROM events LIMIT 0').catch((error) => {
+  await database.query(within(LOOK_UP_WITHIN, 'SELECT FROM events LIMIT 0')).catch((error) => {
     throw fromDatabase(error);
   });
 }

@@ -29,6 +29,7 @@ function* linesOf({ id, fields }: Entry, userId: string): Generator<Line> {
 }
 
 function lineOf(field: string, value: string, userId: string): Line | undefined {
+  if (!value.includes(JSON.stringify(userId))) return undefined; // most are of others, and need not be read
   let found: Kept | Erasure;
   try {
     found = readEntry(field, value);

@@ -24,6 +24,8 @@ export interface OverloadOptions {
   eventsPileUp(): boolean;
   /** Whether what is written now would not be as safe as DURABILITY says. */
   nothingIsKept?(): boolean;
+  /** Whether what is stored is of other settings than ours. */
+  isForeign?(): boolean;
 }
 
 /** How much more room each has than writes. */
@@ -33,7 +35,13 @@ const LATE = { write: 400, read: 600, erase: Number.POSITIVE_INFINITY };
 const TICK = SECOND / 20;
 
 export function createOverload(options: OverloadOptions): Overload {
-  const { maxRequests, redisIsAway, eventsPileUp, nothingIsKept = () => false } = options;
+  const {
+    maxRequests,
+    redisIsAway,
+    eventsPileUp,
+    nothingIsKept = () => false,
+    isForeign = () => false,
+  } = options;
   let requests = 0;
   let lateness = 0; // of the last two ticks the smaller: one long pause is no overload
   let before = 0;
@@ -57,6 +65,8 @@ export function createOverload(options: OverloadOptions): Overload {
       if (redisIsAway()) return new Unavailable('Redis is away');
       if (urgency === 'write' && nothingIsKept())
         return new Unavailable('Redis does not keep what it should');
+      // Of an archive that another service has begun, neither events nor erasures may be left out.
+      if (urgency !== 'read' && isForeign()) return new Unavailable('Redis is used with other settings');
       const beingDone = requests - bodiesToCome();
       if (beingDone > maxRequests * ROOM[urgency]) return new Overloaded('Too many requests are under way');
       // A batch that finds no room has cost its reading: better to know before.

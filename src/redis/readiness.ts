@@ -29,6 +29,8 @@ export interface Readiness {
   shardsAway(): number;
   /** Whether Redis does not do what DURABILITY promises. */
   nothingIsKept(): boolean;
+  /** Whether what is stored is of other settings than these: nothing of ours may be written to it. */
+  isForeign(): boolean;
   stop(): void;
 }
 
@@ -48,6 +50,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   let trouble: string | undefined = 'starting';
   let found: Found = {};
   let metaHolds = false; // whether it has been looked at
+  let isForeign = false;
   let settled = false; // whether `started` is
   let lastWarning: string | undefined;
   let again: NodeJS.Timeout | undefined;
@@ -66,6 +69,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
   }
 
   function refuse(error: CannotStart): void {
+    isForeign = true;
     trouble = error.message;
     if (settled) say(error.message);
     else settle.reject(error);
@@ -79,6 +83,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
       // Its node may be away, and it does not change under a service that runs.
       if (!metaHolds || found.degraded === undefined) await checkMeta(redis, keys, depends);
       metaHolds = true;
+      isForeign = false;
       if (found.warning !== undefined && found.warning !== lastWarning) log.warn(found.warning);
       lastWarning = found.warning;
       trouble = found.amiss;
@@ -151,6 +156,7 @@ export function watchReadiness(options: ReadinessOptions): Readiness {
     degradedBecause: () => found.degraded,
     shardsAway: () => found.away ?? 0,
     nothingIsKept: () => found.nothingIsKept ?? false,
+    isForeign: () => isForeign,
     started,
     stop() {
       stopped = true;

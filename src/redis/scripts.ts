@@ -36,8 +36,11 @@ export type RightsReply = string[];
 /** What `erase.lua` says: erased at (ms), keys deleted, counts corrected; where there is an archive, its entry in the outbox. */
 export type EraseReply = [string, number, number, string?];
 
-/** What `backlog.lua` says of an outbox: entries, bytes, when the oldest of them came (ms since 1970, as a string; or null). */
-export type BacklogReply = [number, number, string | null];
+/**
+ * What `backlog.lua` says of an outbox: entries, bytes, when the oldest of them came (ms since 1970, as a string; or null), and
+ * how many could not be read.
+ */
+export type BacklogReply = [number, number, string | null, number];
 
 export interface Commands {
   ffRecord(shard: string, args: string[]): Promise<RecordReply>;

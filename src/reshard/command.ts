@@ -154,7 +154,8 @@ async function dropCopied({ redis, keys }: Side, stored: Stored): Promise<number
     await drop(suffixes.map((suffix) => begin + suffix));
   }
   for (const found of shared.values()) await drop(found.map(({ key }) => key));
-  await drop([...marks, ...outboxes, keys.meta]);
+  // What was put aside was not copied; it goes by itself.
+  await drop([...marks, ...outboxes.filter((key) => !key.endsWith(':dead')), keys.meta]);
   return dropped;
 }
 

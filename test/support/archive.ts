@@ -58,6 +58,7 @@ export function useArchives() {
         const metrics = createArchiveMetrics();
         const log: string[] = [];
         const worker = startWorker({
+          checkSettings: async () => undefined,
           databaseUrl,
           outbox: { ...outbox, ...replaced },
           keys: served.keys,
@@ -92,7 +93,7 @@ export async function metricsOfArchive(): Promise<string> {
     requestsUnderWay: () => 0,
     shardsAway: () => 0,
     redis: async () => undefined,
-    backlog: () => ({ entries: 0, bytes: 0, limit: 1, ageSeconds: 0 }),
+    backlog: () => ({ entries: 0, bytes: 0, limit: 1, ageSeconds: 0, dead: 0 }),
   });
   const outbox = (await metrics.text()).match(/^.*footfall_outbox_.*$/gm) ?? [];
   return `${outbox.join('\n')}\n${await createArchiveMetrics().registry.metrics()}`;

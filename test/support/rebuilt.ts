@@ -116,7 +116,15 @@ export async function tell(history: Step[], { redis, databaseUrl, config = {} }:
 
   const work = (): Worker => {
     const metrics = createArchiveMetrics();
-    return startWorker({ databaseUrl, outbox, keys, clock, metrics, log: pino({ level: 'silent' }) });
+    return startWorker({
+      checkSettings: async () => undefined,
+      databaseUrl,
+      outbox,
+      keys,
+      clock,
+      metrics,
+      log: pino({ level: 'silent' }),
+    });
   };
 
   /** Until nothing waits. */
