@@ -22,7 +22,7 @@ export async function startDatabase(today) {
   atEnd(() => client.end().catch(() => undefined));
   await migrate(client);
   const days = Array.from({ length: DAYS }, (_, i) => ({ at: today - (i + 1) * DAY }));
-  await createPartitions()(client, days, Date.now());
+  await createPartitions().prepare(client, days, Date.now());
   return {
     ...postgres,
     /** What has been written until now goes to the disk now: it would go in the middle of somebody's measurement. */
