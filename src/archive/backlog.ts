@@ -1,8 +1,7 @@
 // How far the archive is behind, looked at again and again.
 
-import type { Archive } from '../services.ts';
 import { type Clock, MINUTE, SECOND } from '../time.ts';
-import type { Backlog } from './outbox.ts';
+import type { Backlog, Outbox } from './outbox.ts';
 
 export interface BacklogWatch {
   /** Undefined where it is not known. */
@@ -29,7 +28,11 @@ const STALE_AFTER = 5 * LOOK_EVERY;
 const SHARE = 0.5;
 const LONG = 5 * MINUTE;
 
-export function watchBacklog({ outbox, outboxLimit }: Archive, shards: number, clock: Clock): BacklogWatch {
+export function watchBacklog(
+  { outbox, outboxLimit }: { outbox: Outbox; outboxLimit: number },
+  shards: number,
+  clock: Clock,
+): BacklogWatch {
   let seen: { backlog: Backlog; at: number } | undefined;
   let isLooking = false;
   async function look(): Promise<void> {

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { fromDatabase } from '../archive/database.ts';
 import { eventOfRow, type Row } from '../archive/entry.ts';
 import { wordsOf } from './events.ts';
-import type { Line } from './export.ts';
+import type { Line } from './line.ts';
 
 /** Of one statement. No connection is held between two: whoever reads slowly keeps nobody from the archive. */
 const ROWS = 1000;

@@ -12,15 +12,9 @@ import type { Keys } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, SECOND } from '../time.ts';
 import { archivedLines } from './archived.ts';
+import type { Line } from './line.ts';
 import { storedLines } from './stored.ts';
 import { waitingLines } from './waiting.ts';
-
-/** `from` says where it is held, `is` what it is. */
-export interface Line {
-  from?: 'redis' | 'outbox' | 'archive';
-  is: string;
-  [what: string]: unknown;
-}
 
 export interface Exporter {
   /** It fails before the first line where a store does not answer. The last line says how many came before it. */

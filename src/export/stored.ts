@@ -3,7 +3,7 @@
 import type { Part, StoredUser } from '../inspect/read.ts';
 import { type View, type WalkedDay, walk } from '../inspect/walk.ts';
 import { DAY, dateOf, SECOND } from '../time.ts';
-import type { Line } from './export.ts';
+import type { Line } from './line.ts';
 
 export function* storedLines(userId: string, user: StoredUser): Generator<Line> {
   const { days, months, script } = walk(user);

@@ -3,7 +3,7 @@
 import { type Erasure, type Kept, readEntry } from '../archive/entry.ts';
 import type { Entry, Outbox } from '../archive/outbox.ts';
 import { wordsOf } from './events.ts';
-import type { Line } from './export.ts';
+import type { Line } from './line.ts';
 
 const ENTRIES = 100; // at once; each has up to 128 events of anybody
 

@@ -6,19 +6,9 @@ import { encodeId } from '../redis/keys.ts';
 import { keysOn } from '../redis/nodes.ts';
 import { HOUR, SECOND } from '../time.ts';
 import { lookAtFiles } from './nodeFiles.ts';
+import { infoOf, type NodeOptions } from './nodeInfo.ts';
 import { notLookedAt, type Place, wordOf } from './place.ts';
 import { wordFinder } from './spellings.ts';
-
-export interface NodeOptions {
-  node: Redis;
-  /** What it is called. */
-  at: string;
-  prefix: string;
-  userId: string;
-  /** Where its files are, if that is known without asking it. */
-  folder?: string | undefined;
-  isReplica?: boolean;
-}
 
 export async function lookAtNode(options: NodeOptions): Promise<Place[]> {
   const { node, at } = options;
@@ -71,13 +61,6 @@ async function idle(node: Redis): Promise<Record<string, string>> {
     if (performance.now() > late) throw new Error('TIMEOUT');
     await delay(LOOK_EVERY);
   }
-}
-
-export async function infoOf(node: Redis, section = 'persistence'): Promise<Record<string, string>> {
-  const lines = (await node.info(section)).split('\r\n').filter((line) => line.includes(':'));
-  return Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
-  );
 }
 
 async function lookAtKeys({ node, at, prefix, userId, isReplica }: NodeOptions): Promise<Place[]> {

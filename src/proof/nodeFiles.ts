@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { SECOND } from '../time.ts';
 import { searchFile } from './files.ts';
-import { infoOf, type NodeOptions } from './node.ts';
+import { infoOf, type NodeOptions } from './nodeInfo.ts';
 import { notLookedAt, type Place, wordOf } from './place.ts';
 
 interface Folder {

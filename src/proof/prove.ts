@@ -6,7 +6,8 @@ import { clusterOf, primariesOf } from '../redis/nodes.ts';
 import { placeOf, settingOf } from '../redis/place.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { SECOND } from '../time.ts';
-import { infoOf, lookAtNode } from './node.ts';
+import { lookAtNode } from './node.ts';
+import { infoOf } from './nodeInfo.ts';
 import { notLookedAt, type Place, wordOf } from './place.ts';
 import { lookAtPostgres } from './postgres.ts';
 
