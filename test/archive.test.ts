@@ -332,6 +332,20 @@ describe('what can’t be read', () => {
     expect(await server.redis.pttl(dead)).toBeGreaterThan(0);
   });
 
+  test('of two people is not put back by a worker that slept while the other one was erased', async () => {
+    const { archive, keys } = await fresh();
+    const [ann, bob] = ['ann', 'bob'].map((user_id) => JSON.stringify({ user_id, of: 'an older version' }));
+    const fields = ['event', ann!, 'event', bob!];
+    await server.redis.xadd(outbox, '1-1', ...fields);
+    await archive!.outbox.bury(0, '1-1', fields);
+    const [[id, found]] = (await server.redis.xrange(dead, '-', '+')) as [[string, string[]]];
+    const ofBob = [...found.slice(0, 2), 'event', bob!]; // what a sleeper has in its hands, who is to take ann out
+    await archive!.outbox.exhume(0, 'ann');
+    await archive!.outbox.exhume(0, 'bob');
+    expect(await server.redis.ffExhume(keys.shard(0), [id, ...ofBob])).toBe(0);
+    expect(await server.redis.xlen(dead)).toBe(0);
+  });
+
   test('and what Postgres refuses is put aside alike', async () => {
     const { recorder, work, carried, rows, clock, pool, archive } = await fresh();
     clock.set(Date.now());

@@ -101,8 +101,8 @@ export function createOutbox({ redis, keys, clock, everyShard }: OutboxOptions):
           const others = pairs.filter(([, value]) => !speaksOf(value!));
           if (others.length === pairs.length) continue;
           // The first pair says where it stood; what is of others stays.
-          if (others.length > 1) await ours(redis.xadd(key, '*', ...others.flat()));
-          await drop(key, [id]);
+          const staying = others.length > 1 ? others.flat() : [];
+          await ours(redis.ffExhume(keys.shard(shard), [id, ...staying]));
         }
         if (entries.length < AT_ONCE) return;
         after = entries.at(-1)!.id;

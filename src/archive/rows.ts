@@ -134,8 +134,10 @@ export interface Partitions {
 
 export function createPartitions(): Partitions {
   const there = new Set<number>();
+  let notBefore = 0;
 
   async function make(client: Queryable, month: number): Promise<void> {
+    if (performance.now() < notBefore) return;
     const bounds = `FROM ('${firstOf(month)}') TO ('${firstOf(month + 1)}')`;
     try {
       await inTransaction(client, async () => {
@@ -148,7 +150,10 @@ export function createPartitions(): Partitions {
       });
     } catch (error) {
       const { code = '' } = error as { code?: string };
-      if (code === LOCK_NOT_AVAILABLE) return; // till then its rows lie in the default partition
+      if (code === LOCK_NOT_AVAILABLE) {
+        notBefore = performance.now() + TRY_AGAIN; // till then its rows lie in the default partition
+        return;
+      }
       // Some lie there already. There they are found as well.
       if (code !== CHECK_VIOLATION) throw error;
     }
@@ -173,6 +178,7 @@ export function createPartitions(): Partitions {
 }
 
 const MAKE_WITHIN = SECOND; // ms
+const TRY_AGAIN = MINUTE;
 const LOCK_NOT_AVAILABLE = '55P03';
 const CHECK_VIOLATION = '23514';
 

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { CannotStart } from '../cannotStart.ts';
+import { DAY, MINUTE, SECOND } from '../time.ts';
 import { CONNECT_WITHIN, inTransaction } from './database.ts';
 
 const SQL = join(import.meta.dirname, '../../sql'); // the same from src and from dist
@@ -11,6 +12,11 @@ const SQL = join(import.meta.dirname, '../../sql'); // the same from src and fro
 const OLDEST_POSTGRES = 14; // idle_session_timeout
 /** Who changes tables holds this lock; any number will do that nobody else takes. */
 export const SCHEMA_LOCK = 4_606_001;
+
+const LOCK_WITHIN = 20 * SECOND;
+const ANSWER_WITHIN = MINUTE / 2;
+/** An index over years takes long. */
+const STEP_WITHIN = DAY;
 
 interface Step {
   version: number;
@@ -22,12 +28,13 @@ export function steps(): Step[] {
   return files.sort().map((name) => ({ version: Number.parseInt(name, 10), name }));
 }
 
-/** The same by its URL, on a connection that waits: an index over years takes long. */
+/** The same by its URL, on a connection of its own. */
 export async function migrated(databaseUrl: string): Promise<void> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'footfall-archive',
     connectionTimeoutMillis: CONNECT_WITHIN,
+    query_timeout: ANSWER_WITHIN,
   });
   client.on('error', () => undefined); // the next statement hears it
   try {
@@ -48,6 +55,7 @@ export async function migrate(client: pg.ClientBase): Promise<void> {
     throw new CannotStart(`Postgres ${postgres} is too old: DATABASE_URL needs ${OLDEST_POSTGRES} or newer`);
   }
   await inTransaction(client, async () => {
+    await client.query(`SET LOCAL lock_timeout = ${LOCK_WITHIN}`); // who gives up leaves nobody in the queue
     await client.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
     await client.query(
       `CREATE TABLE IF NOT EXISTS footfall_schema (
@@ -64,7 +72,8 @@ export async function migrate(client: pg.ClientBase): Promise<void> {
       );
     }
     for (const { version, name } of known.filter((step) => step.version > newest)) {
-      await client.query(readFileSync(join(SQL, name), 'utf8'));
+      const step = { text: readFileSync(join(SQL, name), 'utf8'), query_timeout: STEP_WITHIN };
+      await client.query(step);
       await client.query('INSERT INTO footfall_schema (version, name) VALUES ($1, $2)', [version, name]);
     }
   });

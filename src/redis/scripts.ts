@@ -51,6 +51,7 @@ export interface Commands {
   ffRights(shard: string, args: string[]): Promise<RightsReply>;
   ffBacklog(shard: string, args: string[]): Promise<BacklogReply>;
   ffBury(shard: string, args: string[]): Promise<number>;
+  ffExhume(shard: string, args: string[]): Promise<number>;
   ffRemember(shard: string, args: string[]): Promise<number>;
 }
 
@@ -66,6 +67,7 @@ const SCRIPTS = {
   ffRights: { file: 'rights', readOnly: true },
   ffBacklog: { file: 'backlog', readOnly: true },
   ffBury: { file: 'bury' },
+  ffExhume: { file: 'exhume' },
   ffRemember: { file: 'remember' },
 } satisfies Record<keyof Commands, { file: string; readOnly?: true }>;
 
