@@ -103,7 +103,7 @@ async function expectSuccess(sent: Sent): Promise<void> {
   if (status !== 200 && status !== 202) throw new Error(`${nameOf(sent)}: ${status} ${text}`);
 }
 
-test('every call that the app has is among these, but the two that say how it is', () => {
+test('every call that the app has is among these, but those that are free to all', () => {
   const { app } = service(server.redis);
   const layers = (app.router as unknown as { stack: { route?: Route }[] }).stack;
   const had = layers.flatMap(({ route }) =>
@@ -112,7 +112,7 @@ test('every call that the app has is among these, but the two that say how it is
       .map(({ method }) => `${method!.toUpperCase()} ${route!.path}`),
   );
   const listed = CALLS.map(([, route, { method = 'GET' }]) => `${method} ${route}`);
-  const free = ['GET /livez', 'GET /readyz'];
+  const free = ['GET /livez', 'GET /readyz', 'GET /tracker.js'];
   expect(new Set(had)).toEqual(new Set([...listed.filter((call) => !call.startsWith('HEAD')), ...free]));
 });
 

@@ -9,8 +9,10 @@ const field = (format: 'date' | 'month') => ({
   properties: { [format]: { type: 'string', format } },
   required: [format],
 });
-const checkDate = compile<{ date: string }>(field('date'), 'invalid_query');
-const checkMonth = compile<{ month: string }>(field('month'), 'invalid_query');
+export const dateQuery = field('date');
+export const monthQuery = field('month');
+const checkDate = compile<{ date: string }>(dateQuery, 'invalid_query');
+const checkMonth = compile<{ month: string }>(monthQuery, 'invalid_query');
 
 export function dailyUniques(uniques: Uniques): RequestHandler {
   return async (req, res) => {

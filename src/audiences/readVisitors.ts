@@ -12,13 +12,11 @@ interface Query {
   days?: string;
 }
 
-const check = compile<Query>(
-  {
-    type: 'object',
-    properties: { url: text(2048), name: text(2048), site_id: siteId, days: { enum: [...'1234567'] } },
-  },
-  'invalid_query',
-);
+export const visitorsQuery = {
+  type: 'object',
+  properties: { url: text(2048), name: text(2048), site_id: siteId, days: { enum: [...'1234567'] } },
+};
+const check = compile<Query>(visitorsQuery, 'invalid_query');
 
 export function readVisitors(visitors: Visitors): RequestHandler {
   return async (req, res) => {

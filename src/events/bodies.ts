@@ -2,11 +2,14 @@
 
 import { Problem } from '../http/problem.ts';
 import { compile, eventType, siteId, text, userId } from '../http/validate.ts';
-import { MINUTE, parseTimestamp } from '../time.ts';
+import { DAY, MINUTE, parseTimestamp } from '../time.ts';
 import type { Event, Login, PageView, SiteEvent } from './event.ts';
 
 /** Clocks differ; an event further ahead than this is a mistake. */
 const AHEAD = 5 * MINUTE;
+
+/** More than any browser keeps a view for. */
+const OLDEST = 365 * DAY;
 
 const url = text(2048);
 const time = { type: 'string', format: 'timestamp' };
@@ -17,17 +20,19 @@ interface PageBody {
   name?: string;
   url?: string;
   timestamp?: string;
+  age_ms?: number;
   event_id?: string;
   site_id?: string;
 }
 
-const checkPage = compile<PageBody>({
+export const pageSchema = {
   type: 'object',
   properties: {
     user_id: userId,
     name: text(512),
     url,
     timestamp: time,
+    age_ms: { type: 'integer', minimum: 0, maximum: OLDEST },
     event_id: eventId,
     site_id: siteId,
   },
@@ -35,11 +40,16 @@ const checkPage = compile<PageBody>({
   if: { not: { required: ['url'] } },
   // biome-ignore lint/suspicious/noThenProperty: it is JSON Schema's word
   then: { required: ['name'] },
-});
+  // Its time is counted back from now, so by that a view that is sent twice is not known again.
+  dependentRequired: { age_ms: ['event_id'] },
+  dependentSchemas: { age_ms: { properties: { timestamp: false } } },
+};
+const checkPage = compile<PageBody>(pageSchema);
 
 export function pageViewOf(value: unknown, now: number): PageView {
   const body = checkPage(value);
-  const at = body.timestamp === undefined ? now : timeOf(body.timestamp, now, '/timestamp');
+  const at =
+    body.timestamp === undefined ? now - (body.age_ms ?? 0) : timeOf(body.timestamp, now, '/timestamp');
   const { url } = body;
   const name = body.name ?? url!;
   return {
@@ -63,7 +73,7 @@ interface EventBody {
   event_id?: string;
 }
 
-const checkEvent = compile<EventBody>({
+export const eventSchema = {
   type: 'object',
   properties: {
     site_id: siteId,
@@ -74,7 +84,8 @@ const checkEvent = compile<EventBody>({
     event_id: eventId,
   },
   required: ['site_id', 'event_type', 'path', 'user_id', 'timestamp'],
-});
+};
+const checkEvent = compile<EventBody>(eventSchema);
 
 /** An event of a site; a `page_view` is a page view, whose name is the path. */
 export function siteEventOf(value: unknown, now: number): PageView | SiteEvent {
@@ -86,21 +97,23 @@ export function siteEventOf(value: unknown, now: number): PageView | SiteEvent {
     : { kind: 'event', type: event_type, ...common };
 }
 
-const checkLogin = compile<{ user_id: string; login_time: string }>({
+export const loginSchema = {
   type: 'object',
   properties: { user_id: userId, login_time: time },
   required: ['user_id', 'login_time'],
-});
+};
+const checkLogin = compile<{ user_id: string; login_time: string }>(loginSchema);
 
 export function loginOf(value: unknown, now: number): Login {
   const body = checkLogin(value);
   return { kind: 'login', userId: body.user_id, at: timeOf(body.login_time, now, '/login_time') };
 }
 
-const checkType = compile<{ type?: 'page' | 'event' | 'login' }>({
+export const typeSchema = {
   type: 'object',
   properties: { type: { enum: ['page', 'event', 'login'] } },
-});
+};
+const checkType = compile<{ type?: 'page' | 'event' | 'login' }>(typeSchema);
 
 const READERS = { page: pageViewOf, event: siteEventOf, login: loginOf };
 

@@ -12,13 +12,15 @@ export type Headers = readonly string[]; // name, value, name, value, …
 /** For what is stale with the next event, and may be about a person. */
 export const NOT_STORED: Headers = ['Cache-Control', 'no-store'];
 
+type Directives = Record<string, string[]>;
+
 /** Helmet's headers, those that mean something for an API. They never change, so helmet runs once. */
-function securityHeaders(): Headers {
+function securityHeaders(allowed: Directives = {}): Headers {
   const res = new ServerResponse(new IncomingMessage(new Socket()));
   helmet({
     contentSecurityPolicy: {
       useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], ...allowed },
     },
     // For pages, plug-ins and browsers of the past.
     crossOriginOpenerPolicy: false,
@@ -45,14 +47,30 @@ const OPEN: Headers = [
   'Footfall-Status, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id',
 ];
 
-const IS_OPEN = Symbol('open to browsers');
-type MayBeOpen = Response & { [IS_OPEN]?: true };
+/** What a page of ours needs: its own files and calls, no one else's, nothing inline. */
+const PAGE = securityHeaders({
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  requireTrustedTypesFor: ["'script'"],
+});
+
+const SPECIAL = Symbol('other headers than most');
+type MayBeSpecial = Response & { [SPECIAL]?: Headers };
 
 export function openToBrowsers(res: Response): void {
-  (res as MayBeOpen)[IS_OPEN] = true;
+  (res as MayBeSpecial)[SPECIAL] = OPEN;
 }
 
-const commonOf = (res: Response) => ((res as MayBeOpen)[IS_OPEN] ? OPEN : COMMON);
+/** For HTML that a browser shows. */
+export function asPage(res: Response): void {
+  (res as MayBeSpecial)[SPECIAL] = PAGE;
+}
+
+const commonOf = (res: Response) => (res as MayBeSpecial)[SPECIAL] ?? COMMON;
 
 /** An id that a proxy gave is kept if it is one (a UUID or hex); anything else could carry what must not be logged. */
 const FOREIGN_ID = /^[0-9a-f]{8}[0-9a-f-]{8,56}$/i;
@@ -73,7 +91,13 @@ export function requestId(res: Response): string {
   return id;
 }
 
-export function send(res: Response, status: number, type: string, body: string, more: Headers = []): void {
+export function send(
+  res: Response,
+  status: number,
+  type: string,
+  body: string | Buffer,
+  more: Headers = [],
+): void {
   const head = [
     'Content-Type',
     type,

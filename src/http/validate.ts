@@ -1,6 +1,6 @@
 // Validation by ajv: schemas are compiled once, and every bad field is named by its JSON pointer.
 
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { parseDate, parseMonth, parseTimestamp } from '../time.ts';
 import { type Fault, Problem, type ProblemCode } from './problem.ts';
 
@@ -36,8 +36,8 @@ const formats: Record<string, { validate: (text: string) => boolean; detail: str
   },
 };
 
-// With `allErrors` every bad field is named; bodies are bounded and schemas shallow, so that cannot be abused.
-const ajv = new Ajv({ allErrors: true, strict: true, strictRequired: false });
+// The dialect of OpenAPI 3.1, so that these schemas are its too. With `allErrors` every bad field is named; bodies are bounded and schemas shallow, so that cannot be abused.
+const ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false });
 for (const [name, { validate }] of Object.entries(formats)) ajv.addFormat(name, validate);
 
 export const userId = { type: 'string', minLength: 1, maxLength: 128, format: 'id' } as const;
@@ -61,7 +61,7 @@ export function compile<T>(schema: object, code: ProblemCode = 'invalid_body'): 
 }
 
 function faultOf(error: ErrorObject): Fault {
-  if (error.keyword === 'required') {
+  if (error.keyword === 'required' || error.keyword === 'dependentRequired') {
     return { pointer: `${error.instancePath}/${error.params.missingProperty}`, detail: 'is required' };
   }
   return { pointer: error.instancePath, detail: detailOf(error) };
@@ -79,6 +79,8 @@ function detailOf({ keyword, params, message }: ErrorObject): string {
       return `must be ${params.allowedValues.join(' or ')}`;
     case 'maxLength':
       return `must be at most ${params.limit} characters`;
+    case 'false schema':
+      return 'must be left out here';
     default:
       return message ?? 'is wrong';
   }
@@ -88,10 +90,8 @@ export const text = (maxLength: number) =>
   ({ type: 'string', minLength: 1, maxLength, format: 'text' }) as const;
 
 /** The `:user_id` of a path. */
-export const checkUserPath = compile<{ user_id: string }>(
-  { type: 'object', properties: { user_id: userId }, required: ['user_id'] },
-  'invalid_path',
-);
+export const userPath = { type: 'object', properties: { user_id: userId }, required: ['user_id'] };
+export const checkUserPath = compile<{ user_id: string }>(userPath, 'invalid_path');
 
 /** A field of a query that is well formed and yet can't be answered. */
 export function badQuery(field: string, detail: string): Problem {

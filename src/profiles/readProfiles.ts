@@ -10,15 +10,22 @@ const MOST_USERS = 500;
 const LIMIT = 1024 * 1024;
 
 // The list first, then what is in it: a megabyte of bad ids must not become an answer with a fault for each.
-const checkList = compile<{ user_ids: unknown[] }>({
+const list = {
   type: 'object',
   properties: { user_ids: { type: 'array', minItems: 1, maxItems: MOST_USERS } },
   required: ['user_ids'],
-});
+};
+const checkList = compile<{ user_ids: unknown[] }>(list);
 const checkIds = compile<{ user_ids: string[] }>({
   type: 'object',
   properties: { user_ids: { type: 'array', items: userId } },
 });
+/** Both at once, for those who describe it. */
+export const userIdsSchema = {
+  type: 'object',
+  properties: { user_ids: { ...list.properties.user_ids, items: userId } },
+  required: ['user_ids'],
+};
 
 export function readProfiles(profiles: Profiles): RequestHandler[] {
   return [

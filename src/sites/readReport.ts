@@ -4,16 +4,12 @@ import { badQuery, compile, siteId } from '../http/validate.ts';
 import { dateOf, parseDate, WINDOW_DAYS } from '../time.ts';
 import type { Sites } from './sites.ts';
 
-const checkPath = compile<{ site_id: string }>(
-  { type: 'object', properties: { site_id: siteId }, required: ['site_id'] },
-  'invalid_path',
-);
+export const sitePath = { type: 'object', properties: { site_id: siteId }, required: ['site_id'] };
+const checkPath = compile<{ site_id: string }>(sitePath, 'invalid_path');
 
 const date = { type: 'string', format: 'date' };
-const checkQuery = compile<{ from?: string; to?: string }>(
-  { type: 'object', properties: { from: date, to: date } },
-  'invalid_query',
-);
+export const reportQuery = { type: 'object', properties: { from: date, to: date } };
+const checkQuery = compile<{ from?: string; to?: string }>(reportQuery, 'invalid_query');
 
 export function readReport(sites: Sites): RequestHandler {
   return async (req, res) => {

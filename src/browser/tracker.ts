@@ -1,0 +1,164 @@
+// The tag that a site pastes in. It must stay under 1 kB compressed, and whatever happens, nothing may be thrown into the page.
+//
+// A view gets an event_id and is written to localStorage before it is sent, and dropped from there when the service has
+// answered. So one whose answer nobody heard, since the page was left or the network was away, is sent again, and the service
+// counts it once. Each is a key of its own: two tabs that change one list would lose what the other wrote. A live view says
+// no time, since the clock here may be wrong; one that was kept says its age.
+
+interface View {
+  event_id: string;
+  user_id: string;
+  url: string;
+  name: string | undefined;
+  site_id: string | undefined;
+  user_sig: string | undefined;
+}
+
+declare global {
+  interface Window {
+    footfall?: {
+      /** From now on views are this user's; with nothing they are nobody's again. */
+      identify(userId?: string, signature?: string): void;
+      /** A view under a name of yours, instead of the automatic one where that has not been sent yet. */
+      page(name?: string): unknown;
+    };
+  }
+  interface Navigator {
+    globalPrivacyControl?: boolean;
+  }
+  interface Document {
+    prerendering?: boolean;
+  }
+}
+
+const NAME = 'footfall';
+const MOST_KEPT = 50;
+/** A single-page site sets its title only after it has changed the address. */
+const UNTIL_TITLED = 300; // ms
+
+let {
+  src,
+  dataset: { key = '', site, auto, user, sig }, // a key is of letters that a URL takes as they are
+} = document.currentScript as HTMLScriptElement;
+let anonymous = '';
+let shown = ''; // the address of the last automatic view
+let timer = 0; // of the view that is not sent yet
+let store: Record<string, string> = {}; // memory, where the browser refuses to keep anything
+try {
+  store = localStorage || store;
+} catch {}
+
+const isRefused = +navigator.doNotTrack! || navigator.globalPrivacyControl;
+if (isRefused) for (const key of [NAME, ...kept()]) delete store[key];
+
+// Another tag would count all twice.
+if (!window.footfall) {
+  window.footfall = {
+    identify(userId, signature) {
+      user = userId;
+      sig = signature;
+    },
+    page: (name) => view(address(), name),
+  };
+  addEventListener('online', resend);
+  if (auto !== 'off') {
+    for (const method of ['pushState', 'replaceState'] as const) {
+      const original = history[method];
+      history[method] = (...args) => {
+        if (method === 'pushState') settle(); // the page before was seen; one that is replaced was not
+        original.apply(history, args);
+        moved();
+      };
+    }
+    addEventListener('popstate', () => {
+      settle();
+      moved();
+    });
+    addEventListener('pagehide', () => {
+      settle();
+      shown = ''; // if it comes back, out of the browser's cache, that is a view
+    });
+    addEventListener('pageshow', moved);
+    moved();
+  }
+}
+
+/** Without queries and most fragments: they hold what is nobody's business. */
+function address(): string {
+  return location.href.replace(/\?[^#]*|#(?!\/).*/g, '');
+}
+
+function moved(): void {
+  const url = address();
+  if (url === shown) return;
+  shown = url;
+  clearTimeout(timer);
+  timer = setTimeout(settle, UNTIL_TITLED);
+}
+
+/** A page that is prepared, in case somebody goes there, has not been seen. */
+function settle(): void {
+  if (document.prerendering) timer = setTimeout(settle, UNTIL_TITLED);
+  else if (timer) view(shown);
+}
+
+async function view(url: string, name?: string): Promise<void> {
+  clearTimeout(timer);
+  timer = 0;
+  if (isRefused) return;
+  try {
+    if (!user) anonymous ||= store[NAME] || keep(NAME, random());
+    const view: View = {
+      event_id: random(),
+      user_id: `${user || anonymous}`,
+      url: url.slice(0, 2048),
+      // Control characters, and half of one that was cut, would be refused.
+      name: `${name || document.title}`.slice(0, 512).replace(/[\p{Cc}\p{Cs}]/gu, ' ') || undefined,
+      site_id: site,
+      user_sig: sig,
+    };
+    if (kept().length < MOST_KEPT) keep(`${NAME}.${view.event_id}`, JSON.stringify([Date.now(), view]));
+    if (await post([view], true)) resend();
+  } catch {}
+}
+
+/** Only one tab at a time sends what was kept. */
+function resend(): void {
+  (navigator.locks?.request(NAME, send) || send()).catch(() => 0);
+}
+
+async function send(): Promise<unknown> {
+  const views = kept().map((key) => {
+    const [at, view] = JSON.parse(store[key]!);
+    return { ...view, age_ms: Math.max(0, Date.now() - at) };
+  });
+  return views[0] && post(views, false);
+}
+
+/** Whether the service took it. What it will never take is dropped, too. */
+async function post(views: View[], isLive: boolean): Promise<boolean> {
+  const answer = await fetch(new URL(`v1/page${isLive ? '' : 's'}?key=${key}`, src), {
+    method: 'POST',
+    body: JSON.stringify(isLive ? views[0] : views),
+    keepalive: isLive, // a browser takes 64 kB of that, and what was kept can wait
+  });
+  if (answer.ok || answer.status === 400)
+    for (const { event_id } of views) delete store[`${NAME}.${event_id}`];
+  return answer.ok;
+}
+
+function kept(): string[] {
+  return Object.keys(store).filter((key) => key.startsWith(`${NAME}.`));
+}
+
+function keep(key: string, value: string): string {
+  try {
+    store[key] = value;
+  } catch {} // it is full
+  return value;
+}
+
+/** 64 bits, and made without what a page without TLS lacks. */
+function random(): string {
+  return crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
+}

@@ -1,0 +1,83 @@
+// Files for browsers: read and compressed once, when the process starts.
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import type { Request, RequestHandler, Response } from 'express';
+import { CannotStart } from '../cannotStart.ts';
+import { type Headers, send, sendEmpty } from './respond.ts';
+
+/** What the build made for browsers. */
+const FOLDER = join(import.meta.dirname, '../../dist/browser');
+
+const TYPES: Record<string, string> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json; charset=utf-8',
+};
+
+/** An hour without asking, a day more while asking; an old one must go on working for that long after an upgrade. */
+export const KEPT_FOR_A_WHILE: Headers = [
+  'Cache-Control',
+  'public, max-age=3600, stale-while-revalidate=86400',
+];
+
+/** Asked for each time, and answered with a 304 mostly. */
+export const ASKED_FOR: Headers = ['Cache-Control', 'no-cache'];
+
+const SMALLEST_FIRST = ['br', 'gzip'] as const;
+
+interface Asset {
+  type: string;
+  etag: string;
+  plain: Buffer;
+  br: Buffer;
+  gzip: Buffer;
+}
+
+/** Gives a file that the build made. `prepare` says how else than other answers it goes out. */
+export function file(
+  name: string,
+  caching: Headers,
+  prepare: (res: Response) => void = () => undefined,
+): RequestHandler {
+  const path = join(FOLDER, name);
+  if (!existsSync(path)) throw new CannotStart(`there is no ${path}: type  npm run build`);
+  return document(readFileSync(path), extname(name), caching, prepare);
+}
+
+/** The same of what is there already. */
+export function document(
+  plain: Buffer,
+  extension: string,
+  caching: Headers,
+  prepare: (res: Response) => void = () => undefined,
+): RequestHandler {
+  const asset: Asset = {
+    type: TYPES[extension]!,
+    etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`,
+    plain,
+    br: brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } }),
+    gzip: gzipSync(plain, { level: 9 }),
+  };
+  return (req, res) => {
+    prepare(res);
+    const more = [...caching, 'ETag', asset.etag, 'Vary', 'Accept-Encoding'];
+    if (isKnown(req, asset)) {
+      sendEmpty(res, 304, more);
+      return;
+    }
+    const encoding = SMALLEST_FIRST.find((name) => req.acceptsEncodings(name));
+    if (encoding) more.push('Content-Encoding', encoding);
+    send(res, 200, asset.type, encoding ? asset[encoding] : asset.plain, more);
+  };
+}
+
+/** A proxy that compresses makes a weak tag of it. */
+function isKnown(req: Request, { etag }: Asset): boolean {
+  const known = req.headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return known !== undefined && (known.includes(etag) || known.includes('*'));
+}
