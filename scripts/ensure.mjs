@@ -34,7 +34,8 @@ const PROGRAMS = {
   postgres: {
     commands: ['postgres'],
     beside: 'initdb', // a server without it makes no cluster
-    // Most systems keep it off the PATH. A folder, what comes before a version in it, and where the programs of that are.
+    // Most systems keep it off the PATH. A folder and, where it has one for each version, what comes before the version in
+    // their names and where the programs of that are.
     folders: [
       ['usr/lib/postgresql', '', 'bin'], // Debian
       ['usr/libexec', 'postgresql', ''], // Alpine
@@ -51,6 +52,17 @@ const PROGRAMS = {
       brew: ['postgresql@17'],
     },
     service: 'postgresql', // with it Debian's package starts the cluster that it makes
+  },
+  chromium: {
+    commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'Google Chrome'],
+    folders: [['Applications/Google Chrome.app/Contents/MacOS']], // no cask puts it on the PATH of a Mac
+    oldest: 112, // the first that can run all of itself without a screen
+    packages: {
+      'apt-get': ['chromium', 'chromium-browser'], // Debian's, and Ubuntu's, which is none until a snap is there
+      apk: ['chromium'],
+      dnf: ['chromium'],
+      brew: ['google-chrome'], // a cask, which brew finds among formulae; the one of Chromium is not signed
+    },
   },
 };
 
@@ -192,11 +204,16 @@ export async function ensure(
   return 0;
 }
 
-/** Where a program is that is installed, links followed: what belongs to it is beside it. */
-export async function folderOf(name) {
+/** The file of a program that is installed, by the name that it was found under: a link may lead to what runs many. */
+export async function fileOf(name) {
   const found = await locate(PROGRAMS[name], foldersOf(process.env), '/', process.env);
   if (!found || found.needed) throw new Error(`first type  node scripts/ensure.mjs ${name}`);
-  return dirname(realpathSync(found.file));
+  return found.file;
+}
+
+/** Where it is, links followed: what belongs to it is beside it. */
+export async function folderOf(name) {
+  return dirname(realpathSync(await fileOf(name)));
 }
 
 const foldersOf = ({ PATH = '' }) => PATH.split(delimiter).filter(Boolean);
@@ -221,6 +238,7 @@ async function locate({ commands, beside, folders = [], oldest }, path, root, en
 
 function newestFirst(root, [parent, prefix, below]) {
   const folder = join(root, parent);
+  if (prefix === undefined) return [folder];
   const versionIn = (name) => Number(name.startsWith(prefix) && name.slice(prefix.length));
   return (existsSync(folder) ? readdirSync(folder) : [])
     .filter((name) => versionIn(name) > 0)
@@ -229,7 +247,9 @@ function newestFirst(root, [parent, prefix, below]) {
 }
 
 async function versionOf(file, env) {
-  return /(?:\bv=|\(PostgreSQL\) )([\w.]+)/.exec((await run([file, '--version'], env)).output)?.[1];
+  return /(?:\bv=|\(PostgreSQL\) |^(?:Chromium|Google Chrome) )([\w.]+)/m.exec(
+    (await run([file, '--version'], env)).output,
+  )?.[1];
 }
 
 async function describe(file, env) {
@@ -267,6 +287,7 @@ async function refuseStarts(root, asRoot) {
 
 /** What keeps a service from the next boot, and stops one that a policy-rc.d of the system's own let start. */
 function disabling(service, root, searched) {
+  if (!service) return [];
   const [systemctl, updateRcD] = ['systemctl', 'update-rc.d'].map((name) => find([name], searched));
   if (systemctl && existsSync(join(root, 'run/systemd/system'))) {
     return [[systemctl, 'disable', '--now', service]];
@@ -341,5 +362,6 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
   const names = process.argv.slice(2);
   // For those who can't import it.
   if (names[0] === '--where') console.log(await folderOf(names[1]));
+  else if (names[0] === '--which') console.log(await fileOf(names[1]));
   else process.exitCode = await ensure(names);
 }

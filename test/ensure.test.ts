@@ -434,6 +434,97 @@ describe('Postgres', () => {
   });
 });
 
+describe('Chromium', () => {
+  const names = ['chromium'];
+  const MAC = 'Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+  const built = (title: string, version = '140.0.7339.80') =>
+    `echo "line 9: odd" >&2\necho "${title} ${version} built on a machine"`;
+  /** What a package manager does that puts one there. */
+  const put = (name: string) => {
+    fake('packed/browser', built('Chromium'), 'quiet');
+    return `/bin/cp ${root}/packed/browser ${root}/bin/${name}`;
+  };
+
+  test.each([
+    ['chromium', 'Chromium'],
+    ['chromium-browser', 'Chromium'],
+    ['google-chrome', 'Google Chrome'],
+    ['google-chrome-stable', 'Google Chrome'],
+  ])('is there, as %s', (name, title) => {
+    fake(name, built(title));
+    fakeApt();
+    expect(ensure({ names })).toEqual(SILENT);
+  });
+
+  test("is there, as a Mac's application", () => {
+    mkdirSync(join(root, MAC, '..'), { recursive: true });
+    writeFileSync(join(root, MAC), `#!/bin/sh\n${built('Google Chrome')}\n`, { mode: 0o755 });
+    expect(ensure({ names, uid: 501 })).toEqual(SILENT);
+  });
+
+  test('tells its file, links not followed', () => {
+    fake('packed/many', built('Chromium'));
+    symlinkSync(join(root, 'packed/many'), join(root, 'bin/chromium'));
+    const which = start([SCRIPT, '--which', 'chromium'], { PATH: join(root, 'bin') });
+    expect(which).toEqual({ status: 0, stdout: `${root}/bin/chromium\n`, stderr: '' });
+  });
+
+  test('one that is older than 112 will not do', () => {
+    fake('chromium', built('Chromium', '90.0.4430.212'));
+    const stderr = `Footfall needs chromium 112 or newer, and ${root}/bin/chromium is 90.0.4430.212: install a newer one and try again.\n`;
+    expect(ensure({ names })).toEqual({ status: 1, stdout: '', stderr });
+  });
+
+  test('is installed with apt-get; there is no service to put off', () => {
+    mkdirSync(join(root, 'run/systemd/system'), { recursive: true });
+    fakeApt(put('chromium'));
+    fake('systemctl');
+    fake('update-rc.d');
+    const { status, stdout } = ensure({ names });
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Installed ${root}/bin/chromium (v140.0.7339.80).`);
+    expect(log().slice(0, 2)).toEqual([
+      'apt-get update',
+      'apt-get install -y --no-install-recommends chromium',
+    ]);
+    expect(log()).not.toContainEqual(expect.stringMatching(/systemctl|update-rc/));
+    expect(existsSync(policy)).toBe(false);
+    expect(ensure({ names })).toEqual(SILENT);
+  });
+
+  test('a package that only tells of another way to get it leaves it missing', () => {
+    const stub = `printf '#!/bin/sh\\necho "type snap install chromium" >&2; exit 1\\n' > ${root}/bin/chromium-browser; /bin/chmod 755 ${root}/bin/chromium-browser`;
+    fake('apt-get', `[ "$4" = chromium-browser ] || exit 100\n${stub}`);
+    const { status, stderr } = ensure({ names });
+    const install = 'apt-get install -y --no-install-recommends';
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `Footfall needs chromium: type  apt-get update && ${install} chromium || ${install} chromium-browser  and try again.\n`,
+    });
+  });
+
+  test.each([
+    ['apk', 'apk add --no-cache chromium', 'chromium-browser'],
+    ['dnf', 'dnf install -y chromium', 'chromium-browser'],
+    ['brew', 'brew install google-chrome', 'google-chrome'],
+  ])('%s', (manager, line, name) => {
+    fakeSudo();
+    fake(manager, put(name));
+    const { status, stdout } = ensure({ names, uid: manager === 'brew' ? 501 : 0 });
+    expect(status).toBe(0);
+    expect(stdout).toContain(`with: ${line}\nInstalled ${root}/bin/${name} (v140.0.7339.80).`);
+    expect(log()).toContain(line);
+  });
+
+  test('beside Redis and Postgres: one line to type for all', () => {
+    fake('brew');
+    const { stderr } = ensure({ names: ['redis', 'postgres', 'chromium'] });
+    expect(stderr).toContain(
+      'type  brew install redis postgresql@17 google-chrome  as a user other than root',
+    );
+  });
+});
+
 describe('Redis and Postgres', () => {
   const names = ['redis', 'postgres'];
   const BOTH = `${APT} postgresql`;
@@ -526,10 +617,9 @@ describe('Redis and Postgres', () => {
 test('who needs what', () => {
   const { scripts } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
   const needs = (name: string) => /ensure\.mjs ([a-z ]+[a-z])/.exec(scripts[`pre${name}`] ?? '')?.[1];
-  for (const name of ['start', 'reshard']) expect(needs(name)).toBe('redis');
-  for (const name of ['test', 'bench', 'test:faults', 'test:topologies', 'test:nodes']) {
-    expect(needs(name)).toBe('redis postgres');
-  }
+  for (const name of ['start', 'reshard', 'examples']) expect(needs(name)).toBe('redis');
+  for (const name of ['bench', 'test:faults', 'test:topologies']) expect(needs(name)).toBe('redis postgres');
+  for (const name of ['test', 'test:nodes']) expect(needs(name)).toBe('redis postgres chromium');
 });
 
 describe("it can't be installed", () => {

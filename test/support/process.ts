@@ -234,7 +234,7 @@ function lives({ pid, exitCode, signalCode }: ChildProcess): boolean {
 }
 
 /** What works in a folder, or has it in its environment. */
-function pidsIn(dir: string): number[] {
+export function pidsIn(dir: string): number[] {
   if (dir === '') return []; // a hook before it failed; every process of the machine would match
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
