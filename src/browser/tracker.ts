@@ -32,6 +32,7 @@ declare global {
 }
 
 const NAME = 'footfall';
+const PREFIX = 'footfall.';
 const MOST_KEPT = 50;
 /** A single-page site sets its title only after it has changed the address. */
 const UNTIL_TITLED = 300; // ms
@@ -51,8 +52,8 @@ try {
 const isRefused = +navigator.doNotTrack! || navigator.globalPrivacyControl;
 if (isRefused) for (const key of [NAME, ...kept()]) delete store[key];
 
-// Another tag would count all twice.
-if (!window.footfall) {
+// Another tag would count all twice. An element of that name is none.
+if (!window.footfall?.page) {
   window.footfall = {
     identify(userId, signature) {
       user = userId;
@@ -107,7 +108,7 @@ async function view(url: string, name?: string): Promise<void> {
   timer = 0;
   if (isRefused) return;
   try {
-    if (!user) anonymous ||= store[NAME] || keep(NAME, random());
+    if (!user) anonymous ||= store[NAME] || keep(NAME, random() + random());
     const view: View = {
       event_id: random(),
       user_id: `${user || anonymous}`,
@@ -117,38 +118,39 @@ async function view(url: string, name?: string): Promise<void> {
       site_id: site,
       user_sig: sig,
     };
-    if (kept().length < MOST_KEPT) keep(`${NAME}.${view.event_id}`, JSON.stringify([Date.now(), view]));
+    if (!kept()[MOST_KEPT - 1]) keep(PREFIX + view.event_id, JSON.stringify([Date.now(), view]));
     if (await post([view], true)) resend();
   } catch {}
 }
 
-/** Only one tab at a time sends what was kept. */
+/** What one tab is sending, another leaves to it. There are no locks without TLS, and none for who may keep nothing. */
 function resend(): void {
-  (navigator.locks?.request(NAME, send) || send()).catch(() => 0);
+  navigator.locks?.request(NAME, { ifAvailable: true }, send).catch(send) || send(1);
 }
 
-async function send(): Promise<unknown> {
-  const views = kept().map((key) => {
-    const [at, view] = JSON.parse(store[key]!);
-    return { ...view, age_ms: Math.max(0, Date.now() - at) };
-  });
-  return views[0] && post(views, false);
+async function send(isOurs: unknown): Promise<void> {
+  try {
+    const views = kept().map((key) => {
+      const [at, view] = JSON.parse(store[key]!);
+      return { ...view, age_ms: Math.max(0, Date.now() - at) };
+    });
+    if (isOurs && views[0]) await post(views, false);
+  } catch {}
 }
 
-/** Whether the service took it. What it will never take is dropped, too. */
+/** Whether the service took it. What it will never take, a 400, is dropped, too. */
 async function post(views: View[], isLive: boolean): Promise<boolean> {
-  const answer = await fetch(new URL(`v1/page${isLive ? '' : 's'}?key=${key}`, src), {
+  const { status } = await fetch(new URL(`v1/page${isLive ? '' : 's'}?key=${key}`, src), {
     method: 'POST',
     body: JSON.stringify(isLive ? views[0] : views),
     keepalive: isLive, // a browser takes 64 kB of that, and what was kept can wait
   });
-  if (answer.ok || answer.status === 400)
-    for (const { event_id } of views) delete store[`${NAME}.${event_id}`];
-  return answer.ok;
+  if (status <= 400) for (const { event_id } of views) delete store[PREFIX + event_id];
+  return status < 400;
 }
 
 function kept(): string[] {
-  return Object.keys(store).filter((key) => key.startsWith(`${NAME}.`));
+  return Object.keys(store).filter((key) => key.startsWith(PREFIX));
 }
 
 function keep(key: string, value: string): string {
@@ -158,7 +160,7 @@ function keep(key: string, value: string): string {
   return value;
 }
 
-/** 64 bits, and made without what a page without TLS lacks. */
+/** 52 bits: enough to tell a person's views apart, and twice that people. These are no secrets. */
 function random(): string {
-  return crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
+  return Math.random().toString(36).slice(2);
 }

@@ -1,0 +1,148 @@
+// The tag where something is in its way: what could not be sent is sent later, and counts once, when it happened.
+
+import type { Page } from 'playwright-core';
+import { profileWith } from './support/http.ts';
+import { until } from './support/process.ts';
+import {
+  DAY,
+  go,
+  idOf,
+  keeps,
+  kept,
+  MINUTE,
+  settled,
+  UNTIL_TITLED,
+  useTracker,
+} from './support/trackerStand.ts';
+
+const stand = useTracker();
+const { api } = stand;
+
+test('offline and back: counted when it happened, once', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/app/`);
+  await settled(page);
+  await visitor.context.setOffline(true);
+  for (const path of ['/app/x', '/app/y']) {
+    await stand.pass(page, 5 * MINUTE);
+    await go(page, path);
+    await page.clock.runFor(UNTIL_TITLED);
+  }
+  await keeps(page, 2);
+  await stand.pass(page, 60 * MINUTE);
+  expect((await stand.counts()).paths).toEqual({ '/app/': 1 });
+  const sent = await stand.more('/v1/pages', async () => {
+    await visitor.context.setOffline(false);
+    await settled(page);
+  });
+  expect(sent).toBe(1);
+  expect(await stand.counts()).toEqual({ users: 1, paths: { '/app/': 1, '/app/x': 1, '/app/y': 1 } });
+  const id = await idOf(page);
+  expect(await api.profile(id)).toEqual(profileWith(id, [3, 10, 1, 'Page /app/']));
+});
+
+test('offline for days: counted on the days on which it happened', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/app/`);
+  await settled(page);
+  await visitor.context.setOffline(true);
+  await stand.pass(page, 1 * DAY);
+  await go(page, '/app/x');
+  await keeps(page, 1);
+  await stand.pass(page, 2 * DAY);
+  await visitor.context.setOffline(false);
+  await settled(page);
+  const days = await api.days(await idOf(page));
+  expect(days.map(({ views }) => views)).toEqual([0, 0, 0, 1, 1, 0, 0]);
+});
+
+test('the page is left in mid-send, and nobody hears the answer: sent again, counted once', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/a`);
+  stand.line.set('holdReplies');
+  await page.clock.runFor(UNTIL_TITLED);
+  await until('the view is counted', async () => (await stand.counts()).users === 1);
+  expect(await kept(page)).toBe(1);
+  await page.goto('about:blank');
+  stand.line.cut();
+  stand.line.set('pass');
+  api.clock.advance(10 * MINUTE);
+  const sent = await stand.more('/v1/pages', async () => {
+    await page.goto(`${stand.site.url}/b`);
+    await settled(page);
+  });
+  expect(sent).toBe(1);
+  expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1, '/b': 1 } });
+});
+
+test('the page is left in mid-send, and it never gets there: sent with the next visit', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/a`);
+  stand.line.set('swallow');
+  await keeps(page, 1);
+  await page.goto('about:blank');
+  stand.line.set('pass');
+  await page.clock.fastForward(10 * MINUTE);
+  api.clock.advance(10 * MINUTE);
+  await page.goto(`${stand.site.url}/b`);
+  await settled(page);
+  expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1, '/b': 1 } });
+});
+
+test('the service is away, then there: kept views follow the next one that gets through', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/app/`);
+  await settled(page);
+  stand.line.set('refuse');
+  for (const path of ['/app/x', '/app/y']) {
+    await go(page, path);
+    await page.clock.runFor(UNTIL_TITLED);
+  }
+  await keeps(page, 2);
+  stand.line.set('pass');
+  await go(page, '/app/z');
+  await settled(page);
+  expect((await stand.counts()).paths).toEqual({ '/app/': 1, '/app/x': 1, '/app/y': 1, '/app/z': 1 });
+});
+
+test('two tabs find the same queue: one of them sends it', async () => {
+  const visitor = await stand.visitor();
+  const first = await visitor.open(`${stand.site.url}/app/`);
+  await settled(first);
+  const second = await visitor.open(`${stand.site.url}/app/`);
+  await settled(second);
+  await visitor.context.setOffline(true);
+  for (const path of ['/app/1', '/app/2', '/app/3']) {
+    await go(first, path);
+    await first.clock.runFor(UNTIL_TITLED);
+  }
+  await keeps(first, 3);
+  stand.line.set('delay', 100); // so that both are at it
+  const sent = await stand.more('/v1/pages', async () => {
+    await visitor.context.setOffline(false);
+    await settled(first);
+    await settled(second);
+    await until('both are done', async () => (await locks(first)) === 0);
+  });
+  expect(sent).toBe(1);
+  expect(await stand.counts()).toEqual({
+    users: 1,
+    paths: { '/app/': 2, '/app/1': 1, '/app/2': 1, '/app/3': 1 },
+  });
+});
+
+test('no more is kept than has room', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/app/`);
+  await settled(page);
+  await visitor.context.setOffline(true);
+  for (let i = 0; i < 60; i++) await page.evaluate(`footfall.page('Page ${i}')`);
+  await keeps(page, 50);
+  await visitor.context.setOffline(false);
+  await settled(page);
+  const id = await idOf(page);
+  expect((await api.profile(id)).number_pages_viewed_in_the_last_7_days).toBe(51);
+});
+
+const locks = (page: Page) =>
+  page.evaluate<number>('navigator.locks.query().then(({ held, pending }) => held.length + pending.length)');
