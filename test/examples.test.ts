@@ -15,6 +15,12 @@ const SECRET = 'a-signing-secret-of-a-test';
 const browser = useBrowser();
 const processes = useProcesses();
 
+interface Report {
+  views: number;
+  unique_users: number;
+  top_paths: { path: string; views: number }[];
+}
+
 interface Examples extends Begun {
   still: string;
   staying: string;
@@ -148,21 +154,39 @@ describe('beside a Footfall that runs', () => {
 describe('in a browser', () => {
   const hrefs = `[...document.querySelectorAll('main a, nav a')].map((a) => a.href)`;
 
-  test('every page of the static site keeps to the policy, with its style and its tag', async () => {
-    const { still } = await startBeside();
+  /** Once they are as many as that: a view is sent as its title is known. */
+  const pathsOf = (port: number, site: string, origin: string, views: number, users = 1) =>
+    until(`${views} views of ${site} are counted`, async () => {
+      const { text } = await sendTo(port, 'GET', `/v1/site/${site}/report`);
+      const report = JSON.parse(text) as Report;
+      if (report.views < views) return undefined;
+      expect(report).toMatchObject({ views, unique_users: users });
+      return Object.fromEntries(report.top_paths.map(({ path, views }) => [path.replace(origin, ''), views]));
+    });
+
+  test('every page of the static site keeps to the policy, with its style and its tag, and is counted', async () => {
+    const { still, port } = await startBeside();
     const visitor = await browser.visitor();
     const page = await visitor.open(`${still}/`);
-    for (const url of new Set(await page.evaluate<string[]>(hrefs))) {
+    const urls = [...new Set(await page.evaluate<string[]>(hrefs))];
+    const visits: Record<string, number> = { '/': 1 };
+    for (const url of urls) {
       await page.goto(url);
       expect(await page.evaluate('[document.styleSheets.length, typeof footfall]')).toEqual([1, 'object']);
+      const { pathname } = new URL(url);
+      visits[pathname] = (visits[pathname] ?? 0) + 1;
     }
+    expect(await pathsOf(port, 'tea', still, urls.length + 1)).toEqual(visits);
     expect(visitor.troubles).toEqual([]);
   });
 
-  test('the single page goes from address to address, and back, without being loaded again', async () => {
-    const { staying } = await startBeside();
+  test('the single page goes from address to address, and back, without being loaded again, and is counted', async () => {
+    const { staying, port } = await startBeside();
     const visitor = await browser.visitor();
+    await visitor.context.clock.install();
     const page = await visitor.open(`${staying}/trips/lighthouse`);
+    const titled = () => page.clock.runFor(300);
+    await titled();
     await page.evaluate('window.stayed = true');
     expect(await page.title()).toBe('To the lighthouse | Skerry boats');
     await page.getByRole('link', { name: 'Book this trip' }).click();
@@ -170,6 +194,7 @@ describe('in a browser', () => {
       `${staying}/book/lighthouse`,
       'Book: To the lighthouse | Skerry boats',
     ]);
+    await titled();
     await page.getByRole('button', { name: 'One more' }).click();
     await page.getByRole('button', { name: 'Next' }).click();
     expect(await page.locator('main').textContent()).toContain('3 seats: € 138');
@@ -179,6 +204,9 @@ describe('in a browser', () => {
     await page.goBack();
     await page.getByRole('heading', { name: 'To the lighthouse' }).waitFor();
     expect(await page.evaluate('[location.pathname, window.stayed]')).toEqual(['/trips/lighthouse', true]);
+    await titled();
+    const views = { '/trips/lighthouse': 2, '/book/lighthouse': 3 }; // two steps of a booking have its address
+    expect(await pathsOf(port, 'boats', staying, 5, 2)).toEqual(views); // nobody yet, and then ada
     expect(visitor.troubles).toEqual([]);
   });
 });
