@@ -30,6 +30,14 @@ export const SERVERS = [
       LIMIT_NEW_USERS: '10000000',
     },
   },
+  // With ten tabs of the dashboard open.
+  {
+    name: 'watched',
+    title: '(d) ten tabs',
+    file: FOOTFALL,
+    store: { prefix: 'ff', shards: 1 },
+    watchers: 10,
+  },
   // A prefix of its own: what is stored in 256 shards can't be read as one.
   {
     name: 'sharded',

@@ -4,6 +4,7 @@ import { mustBeArchived, mustWait } from './archived.mjs';
 import { allUsers, EVENTS_A_VISIT, event, VIEWS_A_VISIT } from './events.mjs';
 import { drive, medians } from './measure.mjs';
 import { recordArgs, SHARD, viewsStored } from './scripts.mjs';
+import { watch } from './watchers.mjs';
 
 const ACTIVE_DAYS = 3;
 
@@ -20,7 +21,9 @@ export async function measureEvents(bench, plan) {
     const { redis, today } = bench;
     await redis.clear();
     if (server.archive) await bench.database.clear();
+    const unwatch = await watch(server);
     const figures = await drive({ ...bench, server }, { kind: 'page', first: 0, today, connections, count });
+    unwatch();
     await mustBeStored(bench, server, figures.had, count);
     if (server.archive === 'waits') await mustWait(bench, server, count);
     if (server.archive === 'carried') await mustBeArchived(bench, server, count);
@@ -53,10 +56,12 @@ export async function measureReads(bench, plan) {
   );
 
   async function run(server, { connections, count }) {
+    const unwatch = await watch(server);
     const figures = await drive(
       { ...bench, server },
       { kind: 'profile', users: plan.readers, views, connections, count },
     );
+    unwatch();
     if (figures.had !== count)
       throw new Error(`${server.title} read ${figures.had} of ${count} profiles right`);
     return figures;

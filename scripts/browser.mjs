@@ -9,6 +9,9 @@ const FROM = 'src/browser';
 const TO = 'dist/browser';
 const BROWSERS = ['chrome111', 'firefox113', 'safari16.4'];
 
+/** Whose work is in the dashboard, as its licence wants it said. */
+const UPLOT = '/*! uPlot, (c) Leon Sorokin, MIT licensed: github.com/leeoniya/uPlot */';
+
 const common = {
   bundle: true,
   minify: true,
@@ -22,6 +25,18 @@ const common = {
 const made = [
   // A script of its own, so that the page's globals are not its.
   { entryPoints: [`${FROM}/tracker.ts`], outfile: `${TO}/tracker.js`, format: 'iife' },
+  { entryPoints: [`${FROM}/docs.css`], outfile: `${TO}/docs.css` },
+  {
+    entryPoints: [`${FROM}/dashboard/main.ts`],
+    outfile: `${TO}/dashboard/main.js`,
+    format: 'esm',
+    banner: { js: UPLOT },
+  },
+  ...['main.css', 'index.html', 'icon.svg'].map((name) => ({
+    entryPoints: [`${FROM}/dashboard/${name}`],
+    outfile: `${TO}/dashboard/${name}`,
+    loader: { '.html': 'copy', '.svg': 'copy' },
+  })),
 ];
 
 for (const options of made) {

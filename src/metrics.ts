@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { BacklogFigures } from './archive/backlog.ts';
 import { FAILURES, type Failure } from './redis/errors.ts';
 
-export type Script = 'record' | 'profile' | 'days' | 'visitors' | 'erase';
+export type Script = 'record' | 'profile' | 'days' | 'visits' | 'visitors' | 'erase';
 
 /** What may have no room for a further name, in the order of `record.lua`'s reply. */
 export const FOLDED = ['page', 'url_or_site', 'path', 'event_type'] as const;
@@ -44,7 +44,8 @@ export interface Gauges {
   backlog?(): BacklogFigures | undefined;
 }
 
-const TIMES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+/** Upper bounds of the buckets of times, s. */
+export const TIMES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const SIZES = [1, 2, 4, 8, 16, 32, 64, 128];
 
 export function createMetrics(): Metrics & { watch(gauges: Gauges): void; watchProcess(): void } {

@@ -13,6 +13,10 @@ import { CannotStart } from './cannotStart.ts';
 import type { Config } from './config.ts';
 import { closing } from './http/closing.ts';
 import { createFastServer } from './http/fastServer.ts';
+import { stateOf } from './http/health.ts';
+import { createSampler } from './live/sampler.ts';
+import { createStreams } from './live/streams.ts';
+import { ofOne } from './live/totals.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createProtection } from './protection.ts';
 import { connectRedis } from './redis/connect.ts';
@@ -21,8 +25,9 @@ import { storedSettings } from './redis/meta.ts';
 import { type Place, placeOf, settingOf } from './redis/place.ts';
 import { watchReadiness } from './redis/readiness.ts';
 import type { FootfallRedis } from './redis/scripts.ts';
+import { type SharedMetrics, shareMetrics } from './scrape.ts';
 import { createServices } from './services.ts';
-import { isWorker, shareLimits, shareMetrics } from './workers.ts';
+import { isWorker, shareLimits } from './workers.ts';
 
 /** How often Node looks for connections that are too slow, ms. Its own 30 s would make a limit of 5 s useless. */
 const CHECK_CONNECTIONS = 500;
@@ -93,14 +98,26 @@ export async function serve({ config, place, log, cleanup, archive }: ServeOptio
     ...(backlog && { backlog: backlog.figures }),
   });
 
+  const shared = isWorker ? shareMetrics(metrics.registry) : alone(metrics, archive);
+  const degradedBecause = () => readiness.degradedBecause() ?? backlog?.degradedBecause();
+  const sampler = createSampler({
+    totals: shared.totals,
+    redis: () => figuresOf(redis),
+    backlog: backlog?.figures,
+    state: () => stateOf(readiness.unreadyBecause, degradedBecause),
+    clock: Date.now,
+  });
+  const live = createStreams({ sampler, ...protection });
   const app = createApp({
     ...services,
     clock: Date.now,
     ...protection,
-    metrics: { ...metrics, text: isWorker ? shareMetrics(metrics.registry) : joined(metrics, archive) },
+    metrics: { ...metrics, text: shared.text },
     log,
+    live,
+    about: config,
     unreadyBecause: () => (app.locals.stopping ? 'stopping' : readiness.unreadyBecause()),
-    degradedBecause: () => readiness.degradedBecause() ?? backlog?.degradedBecause(),
+    degradedBecause,
   });
   const server = createFastServer(app, {
     headersTimeout: config.headersTimeoutMs,
@@ -119,6 +136,7 @@ export async function serve({ config, place, log, cleanup, archive }: ServeOptio
   await (placeOf(config) === undefined ? readiness.started : Promise.race([readiness.started, away]));
   await listen(server, config);
   cleanup.push(close);
+  cleanup.push(live.end); // before that: it would wait for them
   return {
     port: (server.address() as AddressInfo).port,
     started: readiness.started,
@@ -126,8 +144,10 @@ export async function serve({ config, place, log, cleanup, archive }: ServeOptio
   };
 }
 
-const joined = (metrics: Metrics, archive: ArchiveChild | undefined) => async () =>
-  (await metrics.text()) + ((await archive?.metrics()) ?? '');
+const alone = (metrics: Metrics, archive: ArchiveChild | undefined): SharedMetrics => ({
+  text: async () => (await metrics.text()) + ((await archive?.metrics()) ?? ''),
+  totals: ofOne(metrics.registry),
+});
 
 async function listen(server: Server, { port, host }: Config): Promise<void> {
   server.listen(port, host);

@@ -11,6 +11,7 @@ import { createEraser, type Eraser } from './erasure/eraser.ts';
 import { createExporter, type Exporter } from './export/export.ts';
 import type { Metrics } from './metrics.ts';
 import { createProfiles, type Profiles } from './profiles/profiles.ts';
+import { createVisits, type Visits } from './profiles/visits.ts';
 import { onReplica } from './redis/durability.ts';
 import { createEveryShard } from './redis/everyShard.ts';
 import { createKeys, type Keys } from './redis/keys.ts';
@@ -23,6 +24,7 @@ export interface Services {
   keys: Keys;
   recorder: Recorder;
   profiles: Profiles;
+  visits: Visits;
   visitors: Visitors;
   uniques: Uniques;
   sites: Sites;
@@ -87,6 +89,7 @@ export function createServices(
       outboxLimit: archive?.outboxLimit,
     }),
     profiles: createProfiles({ redis, keys, clock, ...config, mostInFlight, metrics }),
+    visits: createVisits({ redis, keys, clock, ...config, metrics }),
     visitors,
     uniques: createUniques({ redis, keys, everyShard, clock, retentionDays: config.uniquesRetentionDays }),
     sites: createSites({

@@ -5,17 +5,12 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import {
-  AggregatorRegistry,
-  type MetricObjectWithValues,
-  type MetricValue,
-  type Registry,
-} from 'prom-client';
 import type { ArchiveChild } from './archive/child.ts';
 import { type Config, envOfSecrets } from './config.ts';
 import type { Env } from './env.ts';
 import type { KeySettings } from './http/keys.ts';
 import type { Limits, Spent } from './http/limits.ts';
+import { addUpMetrics } from './scrape.ts';
 import { MINUTE, SECOND } from './time.ts';
 
 export const { isWorker } = cluster;
@@ -110,65 +105,6 @@ export async function startWorkers({ config, env, log, giveUp, archive }: Worker
       await Promise.all(gone);
     },
   };
-}
-
-// A scrape reaches one worker. It asks the primary; that asks all and adds up what they answer in time.
-
-interface Message {
-  footfall: 'scraped' | 'your metrics' | 'my metrics' | 'all metrics';
-  scrape: number;
-  metrics?: MetricObjectWithValues<MetricValue<string>>[];
-  text?: string;
-}
-
-const IN_TIME = SECOND;
-
-function addUpMetrics(archive: ArchiveChild | undefined): void {
-  let asked = 0;
-  const collecting = new Map<number, (metrics: Message['metrics']) => void>();
-  cluster.on('message', async (asking, message: Message) => {
-    if (message?.footfall === 'my metrics') collecting.get(message.scrape)?.(message.metrics);
-    if (message?.footfall !== 'scraped') return;
-    const scrape = ++asked;
-    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected());
-    const answers: NonNullable<Message['metrics']>[] = [];
-    await new Promise<void>((resolve) => {
-      const late = setTimeout(resolve, IN_TIME);
-      collecting.set(scrape, (metrics) => {
-        if (answers.push(metrics ?? []) < workers.length) return;
-        clearTimeout(late);
-        resolve();
-      });
-      for (const worker of workers) worker?.send({ footfall: 'your metrics', scrape } satisfies Message);
-    });
-    collecting.delete(scrape);
-    const text = (await AggregatorRegistry.aggregate(answers).metrics()) + ((await archive?.metrics()) ?? '');
-    if (asking.isConnected()) {
-      asking.send({ footfall: 'all metrics', scrape: message.scrape, text } satisfies Message);
-    }
-  });
-}
-
-/** In a worker: gives the metrics of all workers together. */
-export function shareMetrics(registry: Registry): () => Promise<string> {
-  let scrapes = 0;
-  const waiting = new Map<number, (text: string) => void>();
-  const tell = (message: Message) => process.send?.(message);
-  process.on('message', async (message: Message) => {
-    if (message?.footfall === 'all metrics') {
-      waiting.get(message.scrape)?.(message.text ?? '');
-      waiting.delete(message.scrape);
-    } else if (message?.footfall === 'your metrics') {
-      const metrics = await registry.getMetricsAsJSON();
-      if (process.connected) tell({ footfall: 'my metrics', scrape: message.scrape, metrics });
-    }
-  });
-  return () =>
-    new Promise((resolve) => {
-      const scrape = ++scrapes;
-      waiting.set(scrape, resolve);
-      tell({ footfall: 'scraped', scrape });
-    });
 }
 
 // Limits are one however many processes there are: each tells the others, over the primary, what was spent with it.

@@ -87,6 +87,7 @@ describe('the service as this user', () => {
       number_pages_viewed_in_the_last_7_days: 12,
     });
     await send('GET', '/v1/user/ann/days');
+    expect((await send('GET', '/v1/user/ann/visits')).body).toMatchObject({ pages_total: 2 });
     await send('POST', '/v1/users/profiles', { user_ids: ['ann', 'nobody'] }, 200);
     await send('GET', `/v1/user/uniques/daily?date=${dateOf(1)}`);
     await send('GET', `/v1/user/uniques/monthly?month=${dateOf(1).slice(0, 7)}`);

@@ -274,6 +274,7 @@ const notAnId: [what: string, path: string][] = [
 const calls = [
   ['GET', ''],
   ['GET', '/days'],
+  ['GET', '/visits'],
   ['GET', '/export'],
   ['DELETE', ''],
 ] as const;
@@ -289,7 +290,6 @@ describe.each(calls)('%s /v1/user/:user_id%s', (method, rest) => {
 });
 
 test.each([
-  ['GET', '/'],
   ['GET', '/v1'],
   ['GET', '/v1/user'],
   ['GET', '/v1/user/'],
@@ -299,6 +299,9 @@ test.each([
   ['GET', '/v1/user/a/b'],
   ['DELETE', '/v1/user/a/b'],
   ['GET', '/v1/user/ann/days/'],
+  ['GET', '/v1/user/ann/visits/'],
+  ['GET', '/v1/key/'],
+  ['GET', '/v1/live/'],
   ['GET', '/V1/user/ann'],
   ['GET', '//v1/user/ann'],
   ['POST', '/v1/page/'],
@@ -323,6 +326,9 @@ test.each([
   ['PATCH', userPath('ann')],
   ['DELETE', `${userPath('ann')}/days`],
   ['POST', `${userPath('ann')}/days`],
+  ['POST', `${userPath('ann')}/visits`],
+  ['POST', '/v1/key'],
+  ['POST', '/v1/live'],
   ['DELETE', `${userPath('ann')}/export`],
   ['POST', '/livez'],
   ['DELETE', '/readyz'],

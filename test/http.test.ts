@@ -54,6 +54,8 @@ const anyAnswer: [what: string, Sent, status: number][] = [
   ['a report', { path: '/v1/site/shop/report' }, 200],
   ['a bad query', { path: '/v1/page/visitors' }, 400],
   ['days', { path: `${userPath('bob')}/days` }, 200],
+  ['visits', { path: `${userPath('bob')}/visits` }, 200],
+  ['a key', { path: '/v1/key' }, 200],
   ['an erasure', { method: 'DELETE', path: userPath('bob') }, 200],
   ['a profile without its body', { method: 'HEAD', path: userPath('bob') }, 200],
   ['options', { method: 'OPTIONS', path: '/v1/page' }, 204],
@@ -101,7 +103,7 @@ describe('every answer', () => {
     expect(new Set(replies.map(({ headers }) => headers['x-request-id'])).size).toBe(100);
   });
 
-  test.each([userPath('ann'), `${userPath('ann')}/days`])(
+  test.each([userPath('ann'), `${userPath('ann')}/days`, `${userPath('ann')}/visits`, '/v1/key'])(
     'to a read is not to be stored: %s',
     async (path) => {
       await api.view();
@@ -143,6 +145,8 @@ describe('methods', () => {
     ['/v1/page', ['OPTIONS', 'POST']],
     [userPath('ann'), ['DELETE', 'GET', 'HEAD', 'OPTIONS']],
     [`${userPath('ann')}/days`, ['GET', 'HEAD', 'OPTIONS']],
+    [`${userPath('ann')}/visits`, ['GET', 'HEAD', 'OPTIONS']],
+    ['/v1/live', ['GET', 'HEAD', 'OPTIONS']],
     ['/livez', ['GET', 'HEAD', 'OPTIONS']],
     ['/readyz', ['GET', 'HEAD', 'OPTIONS']],
   ];
@@ -166,7 +170,7 @@ describe('methods', () => {
     if (method !== 'HEAD') expectProblem(reply, 405, 'method_not_allowed');
   });
 
-  test.each([userPath('ann'), `${userPath('ann')}/days`, '/livez', '/readyz'])(
+  test.each([userPath('ann'), `${userPath('ann')}/visits`, `${userPath('ann')}/days`, '/livez', '/readyz'])(
     'HEAD %s is GET without the body',
     async (path) => {
       await api.view();
@@ -367,6 +371,7 @@ describe('without Redis', () => {
     ['a view', { method: 'POST', path: '/v1/page', headers: JSON_TYPE, body: view }],
     ['a profile', { path: userPath('ann') }],
     ['days', { path: `${userPath('ann')}/days` }],
+    ['visits', { path: `${userPath('ann')}/visits` }],
     ['an erasure', { method: 'DELETE', path: userPath('ann') }],
   ])('%s is a 503 that says when to come again', async (_what, sent) => {
     const reply = await away.send(sent);
@@ -483,6 +488,7 @@ describe('who and what is never repeated in a problem or in the log', () => {
     ['a view', body({})],
     ['a profile', { path: userPath(SECRET) }],
     ['days', { path: `${userPath(SECRET)}/days` }],
+    ['visits', { path: `${userPath(SECRET)}/visits` }],
   ])('%s of a damaged user, which is logged under its request id', async (_what, sent) => {
     await server.redis.set(api.services.keys.stats(SECRET, dayOf(Date.now())), 'x');
     api.clock.set(Date.now());

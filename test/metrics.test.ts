@@ -174,6 +174,9 @@ describe('requests', () => {
     [{ path: userPath('undefined') }, '/v1/user/:user_id 400'],
     [{ method: 'DELETE', path: userPath('ann') }, '/v1/user/:user_id 200'],
     [{ path: `${userPath('ann')}/days` }, '/v1/user/:user_id/days 200'],
+    [{ path: `${userPath('ann')}/visits` }, '/v1/user/:user_id/visits 200'],
+    [{ path: '/v1/key' }, '/v1/key 200'],
+    [{ method: 'HEAD', path: '/v1/live' }, '/v1/live 200'],
     [{ path: `${userPath('ann')}/export` }, '/v1/user/:user_id/export 200'],
     [{ path: '/livez' }, '/livez 200'],
     [{ path: '/readyz?x=1' }, '/readyz 200'],
@@ -234,7 +237,10 @@ describe('requests', () => {
         '/v1/page',
         '/v1/user/:user_id',
         '/v1/user/:user_id/days',
+        '/v1/user/:user_id/visits',
         '/v1/user/:user_id/export',
+        '/v1/key',
+        '/v1/live',
         '/livez',
         '/readyz',
         '/metrics',
@@ -253,7 +259,8 @@ test('nothing names a person, a page or a path', async () => {
     page({ ...body, name: undefined, url: `https://${secret}.example/`, site_id: `${secret}site` }),
   );
   await api.send(page({ ...body, timestamp: secret }));
-  for (const end of ['', '/days', `/${secret}`, `?key=${secret}`]) await api.send({ path: path + end });
+  for (const end of ['', '/days', '/visits', `/${secret}`, `?key=${secret}`])
+    await api.send({ path: path + end });
   await api.send({ method: 'PUT', path, headers: { 'X-Request-Id': secret, 'User-Agent': secret } });
   await api.send({ method: 'DELETE', path });
   const { text } = await api.send({ path: '/metrics' });

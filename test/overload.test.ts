@@ -40,6 +40,7 @@ const CALLS: [name: string, sent: Sent][] = [
   ['a login', json('/v1/user/login', {})],
   ['a profile', read],
   ['days', { path: `${userPath('ann')}/days` }],
+  ['visits', { path: `${userPath('ann')}/visits` }],
   ['profiles', json('/v1/users/profiles', { user_ids: ['ann'] })],
   ['daily uniques', { path: '/v1/user/uniques/daily?date=2026-11-21' }],
   ['monthly uniques', { path: '/v1/user/uniques/monthly?month=2026-11' }],

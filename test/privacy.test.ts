@@ -69,6 +69,7 @@ const callsOf = (user: string): Sent[] => [
   json('/v1/user/login', { user_id: user, login_time: new Date().toISOString() }),
   { path: userPath(user) },
   { path: `${userPath(user)}/days?${MARK}=${MARK}` },
+  { path: `${userPath(user)}/visits?${MARK}=${MARK}` },
   json('/v1/users/profiles', { user_ids: [user] }),
   { path: `/v1/page/visitors?name=${MARK}%20page` },
   { path: `/v1/site/${MARK}-site/report` },

@@ -28,6 +28,9 @@ export const KEPT_FOR_A_WHILE: Headers = [
 /** Asked for each time, and answered with a 304 mostly. */
 export const ASKED_FOR: Headers = ['Cache-Control', 'no-cache'];
 
+/** The best of all, 11, is 10 % smaller and takes a start of the service 0.2 s. */
+const BROTLI = { [constants.BROTLI_PARAM_QUALITY]: 9 };
+
 const SMALLEST_FIRST = ['br', 'gzip'] as const;
 
 interface Asset {
@@ -60,7 +63,7 @@ export function document(
     type: TYPES[extension]!,
     etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`,
     plain,
-    br: brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } }),
+    br: brotliCompressSync(plain, { params: BROTLI }),
     gzip: gzipSync(plain, { level: 9 }),
   };
   return (req, res) => {

@@ -24,12 +24,12 @@ export interface GuardOptions {
   clientOf(req: Request): Client;
 }
 
-/** For each right what a route that needs it begins with. */
-export type Guard = Record<Right, RequestHandler>;
+/** For each right what a route that needs it begins with; `any` is content with any good key. */
+export type Guard = Record<Right | 'any', RequestHandler>;
 
 export function createGuard({ keyring, limits, overload, clientOf }: GuardOptions): Guard {
   const guard =
-    (right: Right, urgency?: Urgency): RequestHandler =>
+    (right: Right | 'any', urgency?: Urgency): RequestHandler =>
     (req, res, next) => {
       if (right === 'write') openToBrowsers(res);
       const refusal = urgency && overload.refusal(urgency);
@@ -49,6 +49,7 @@ export function createGuard({ keyring, limits, overload, clientOf }: GuardOption
     read: guard('read', 'read'),
     admin: guard('admin', 'erase'),
     metrics: guard('metrics'),
+    any: guard('any'),
   };
 }
 

@@ -8,12 +8,18 @@ export const alive: RequestHandler = (_req, res) => {
 
 type Reason = () => string | undefined;
 
+export type State = { status: 'ready' } | { status: 'degraded' | 'unready'; reason: string };
+
+export function stateOf(unreadyBecause: Reason, degradedBecause: Reason): State {
+  const [unready, degraded] = [unreadyBecause(), degradedBecause()];
+  if (unready !== undefined) return { status: 'unready', reason: unready };
+  return degraded === undefined ? { status: 'ready' } : { status: 'degraded', reason: degraded };
+}
+
 /** This process can do its work, or what of it, or says why not. */
 export function ready(unreadyBecause: Reason, degradedBecause: Reason): RequestHandler {
   return (_req, res) => {
-    const [unready, degraded] = [unreadyBecause(), degradedBecause()];
-    if (unready !== undefined) sendJson(res, 503, { status: 'unready', reason: unready });
-    else if (degraded !== undefined) sendJson(res, 200, { status: 'degraded', reason: degraded });
-    else sendJson(res, 200, { status: 'ready' });
+    const state = stateOf(unreadyBecause, degradedBecause);
+    sendJson(res, state.status === 'unready' ? 503 : 200, state);
   };
 }

@@ -5,7 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.ts';
 
 /** What a call needs. */
-export type Right = 'write' | 'read' | 'admin' | 'metrics';
+export const RIGHTS = ['write', 'read', 'admin', 'metrics'] as const;
+export type Right = (typeof RIGHTS)[number];
 
 /** What keys may do, as bits. */
 const BIT = { write: 1, read: 2, metrics: 4, admin: 8 };
@@ -68,10 +69,14 @@ export function createKeyring(settings: KeySettings): Keyring {
   };
 }
 
-/** Throws a problem where no good key was shown, or none with this right. */
-export function needs(req: IncomingMessage, shown: Shown | undefined, right: Right): asserts shown is Shown {
+/** Throws a problem where no good key was shown, or none with this right; `any` asks for a good key alone. */
+export function needs(
+  req: IncomingMessage,
+  shown: Shown | undefined,
+  right: Right | 'any',
+): asserts shown is Shown {
   if (!shown) throw unauthorized(req);
-  if (!may(shown, right)) throw forbidden(right);
+  if (right !== 'any' && !may(shown, right)) throw forbidden(right);
 }
 
 export function may({ rights }: Shown, right: Right): boolean {

@@ -15,6 +15,7 @@ type Counted = Socket & { [UNDER_WAY]?: number };
 export function measured(metrics: Metrics, overload: Overload): RequestHandler {
   // One listener for all: it hears on which response, or connection, it is called.
   function onClose(this: Timed): void {
+    if (Number.isNaN(this[START])) return; // it was taken out
     const socket: Counted = this.req.socket;
     if (socket[UNDER_WAY]) {
       socket[UNDER_WAY]--;
@@ -40,6 +41,19 @@ export function measured(metrics: Metrics, overload: Overload): RequestHandler {
     overload.begin();
     next();
   };
+}
+
+/**
+ * For an answer that goes on for as long as its client likes: from here on it is no request under way, and how long it
+ * took is nobody's concern.
+ */
+export function takeOut(res: Response, overload: Overload): void {
+  const socket: Counted = res.req.socket;
+  if (socket[UNDER_WAY]) {
+    socket[UNDER_WAY]--;
+    overload.end();
+  }
+  (res as Timed)[START] = Number.NaN;
 }
 
 export function showMetrics(metrics: Metrics): RequestHandler {

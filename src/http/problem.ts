@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Damaged, Overloaded, Refusal, Unavailable, Unwelcome } from '../redis/errors.ts';
 import { requestId, send } from './respond.ts';
 
-const PROBLEMS = {
+export const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
   invalid_body: [400, 'The body is not what this call takes'],
   invalid_path: [400, 'The path is not what this call takes'],

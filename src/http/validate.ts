@@ -10,7 +10,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const isText = (text: string) => !CONTROL.test(text) && text.isWellFormed();
 
 /** What a program sends for a user that it does not know, or what a path swallows. */
-const NO_IDS = new Set(['null', 'undefined', '[object Object]', 'NaN', '.', '..']);
+export const NO_IDS = new Set(['null', 'undefined', '[object Object]', 'NaN', '.', '..']);
 
 const formats: Record<string, { validate: (text: string) => boolean; detail: string }> = {
   text: { validate: isText, detail: 'must not hold control characters or lone surrogates' },

@@ -151,7 +151,7 @@ function profileOf(next: Replies): ProfileReply {
   return (reply as ProfileReply[])[0]!;
 }
 
-function pairs(flat: string[]): [string, number][] {
+export function pairs(flat: string[]): [string, number][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, Number(flat[2 * i + 1])]);
 }
 

@@ -68,9 +68,8 @@ export function walk({ days: stored, months, now, gap, profile }: StoredUser): W
     const from = day.views.at(-1);
     const next = days.slice(i + 1).find(({ views }) => views.length > 0);
     if (!from || !next) continue;
-    const ms = next.views[0]!.at - from.at;
     const inside = day.place === 'window' && next.place === 'window';
-    day.onward = { ms, to: next.stored.day, verdict: ms > gap ? 'too long' : inside ? 'counted' : 'outside' };
+    day.onward = { ...stepTo(next.views[0]!, from, gap, inside), to: next.stored.day };
   }
   const script = profile === 'damaged' ? undefined : profile;
   return {
@@ -91,21 +90,38 @@ function placeOf(day: number, today: number): WalkedDay['place'] {
 }
 
 function walkDay(stored: StoredDay, place: WalkedDay['place'], gap: number): WalkedDay {
-  const names = new Map(stored.pages.content?.map(([name]) => [digestOf(name), name]));
-  const views = (stored.visits.content ?? []).map(([member, ms]) => ({
-    at: stored.day * DAY + ms,
-    member,
-    page: member.startsWith('e:') ? undefined : names.get(member.slice(member.indexOf('.') + 1)),
-  }));
-  const steps = views.slice(1).map(({ at }, i): Step => {
-    const ms = at - views[i]!.at;
-    return { ms, verdict: ms > gap ? 'too long' : place === 'window' ? 'counted' : 'outside' };
-  });
+  const views = viewsOf(stored.day, stored.visits.content ?? [], stored.pages.content ?? []);
+  const steps = views.slice(1).map((view, i) => stepTo(view, views[i]!, gap, place === 'window'));
   // A day's own sum is kept whether or not the day is in the window.
   const active = sum(steps.filter(({ verdict }) => verdict !== 'too long').map(({ ms }) => ms));
   const others = othersOf(stored);
   const day = { stored, place, views, steps, active, onward: undefined, others, faults: [] };
   return { ...day, faults: faultsOf(day) };
+}
+
+/** The views of a day as they are stored, with the pages that they were of. */
+export function viewsOf(
+  day: number,
+  visits: [member: string, ms: number][],
+  pages: [string, number][],
+): View[] {
+  const digests = visits.map(([member]) =>
+    member.startsWith('e:') ? undefined : member.slice(member.indexOf('.') + 1),
+  );
+  const wanted = new Set(digests.filter((digest) => digest !== undefined));
+  const names = new Map<string, string>();
+  for (const [name] of pages) {
+    if (names.size >= wanted.size) break; // a day has many pages, and a digest takes its time
+    const digest = digestOf(name);
+    if (wanted.has(digest)) names.set(digest, name);
+  }
+  return visits.map(([member, ms], i) => ({ at: day * DAY + ms, member, page: names.get(digests[i] ?? '') }));
+}
+
+/** From one view to the one after it. */
+export function stepTo({ at }: View, before: View, gap: number, isInWindow = true): Step {
+  const ms = at - before.at;
+  return { ms, verdict: ms > gap ? 'too long' : isInWindow ? 'counted' : 'outside' };
 }
 
 /** They stand there by their day of the month, which is enough to tell the days of a week apart. */

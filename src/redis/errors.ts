@@ -74,6 +74,9 @@ const DEMOTED = /^ERR WAIT cannot be used with replica/;
 export function fromRedis(error: unknown): Error {
   if (error instanceof Unavailable || error instanceof Failed) return error;
   if (error instanceof ReplyError) {
+    // A transaction that is given up says only that, and brings along what Redis refused of it.
+    const [cause] = (error as { previousErrors?: unknown[] }).previousErrors ?? [];
+    if (cause !== undefined) return fromRedis(cause);
     const word = /^[A-Z]+/.exec(error.message)?.[0] ?? 'ERR';
     const why = DEMOTED.test(error.message) ? 'READONLY' : PASSING.find((one) => one === word);
     return why ? new Unavailable(`Redis refused: ${word}`, why) : new Failed(`Redis failed: ${word}`);

@@ -84,6 +84,7 @@ function faultOf({ status, head, body }: Answer): string | undefined {
   if (status === 503 && !/^retry-after: \d+/im.test(head)) return 'a 503 without Retry-After';
   if (head.includes(MARK.key) || body.includes(MARK.key)) return 'it repeats a key';
   if (!/^content-type: application\/(problem\+)?json/im.test(head) || body === '') return undefined;
+  if (/^content-encoding:/im.test(head)) return undefined; // the description, to those who take it so
   try {
     const value = JSON.parse(body);
     if (status >= 400 && (value.status !== status || typeof value.code !== 'string')) {

@@ -183,6 +183,7 @@ const ROUTES: Route[] = [
   ...many(3, get('/v1/user/:id', 'read', userPath)),
   get('/v1/user/:id', 'admin', userPath, 'DELETE'),
   get('/v1/user/:id/days', 'read', (random) => `${userPath(random)}/days`),
+  get('/v1/user/:id/visits', 'read', (random) => `${userPath(random)}/visits`),
   get('/v1/user/:id/export', 'admin', (random) => `${userPath(random)}/export`),
   get('/v1/user/uniques/daily', 'read', (random) => `/v1/user/uniques/daily?${dateQuery(random, 'date')}`),
   get(
@@ -192,7 +193,11 @@ const ROUTES: Route[] = [
   ),
   get('/v1/page/visitors', 'read', visitorsPath),
   get('/v1/site/:id/report', 'read', reportPath),
+  get('/openapi.json', 'read', () => '/openapi.json'),
+  get('/docs', 'read', () => '/docs'),
   get('/livez', 'read', () => '/livez'),
+  get('/v1/key', 'read', () => '/v1/key'),
+  get('/v1/live', 'metrics', () => '/v1/live', 'HEAD'),
   get('/readyz', 'read', () => '/readyz'),
   get('/metrics', 'metrics', () => '/metrics'),
   get('elsewhere', 'read', (random) => random.pick(ELSEWHERE)),
@@ -205,7 +210,6 @@ function many<T>(count: number, one: T): T[] {
 const ELSEWHERE = [
   '/',
   '/tracker.js',
-  '/openapi.json',
   '/v1',
   '/v2/page',
   '/v1/user',

@@ -4,6 +4,9 @@ import type pg from 'pg';
 import { pino } from 'pino';
 import { createApp } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
+import { createSampler } from '../../src/live/sampler.ts';
+import { createStreams } from '../../src/live/streams.ts';
+import { ofOne } from '../../src/live/totals.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createProtection } from '../../src/protection.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
@@ -48,13 +51,24 @@ export function service(
   protection.overload.stop(); // its timer would keep all of this for as long as the tests run
   const door = { ...protection.limits, isFull: () => false, isScarce: () => false };
   const services = createServices(redis, settings, clock, metrics, { door, database });
+  const live = createStreams({
+    sampler: createSampler({
+      totals: ofOne(metrics.registry),
+      redis: async () => undefined,
+      state: () => ({ status: 'ready' }),
+      clock,
+    }),
+    ...protection,
+  });
   const app = createApp({
     ...services,
     ...protection,
+    live,
+    about: settings,
     clock,
     metrics,
     log: pino({ level: 'silent' }),
     unreadyBecause: () => undefined,
   });
-  return { ...services, ...protection, app, clock, redis, settings, metrics };
+  return { ...services, ...protection, app, live, about: settings, clock, redis, settings, metrics };
 }

@@ -1,0 +1,106 @@
+// What is said when something does not work: quietly, in words, and gone by itself when it works again.
+
+import { Away, Problem } from './api.ts';
+import { after, append, fill, h } from './dom.ts';
+import type { Context } from './views.ts';
+
+const banner = document.getElementById('banner')!;
+const main = document.getElementById('main')!;
+const away = new Set<object>();
+
+/** Says for one of those who ask whether the service answers. */
+export function answers(who: object, does: boolean): void {
+  const before = away.size > 0;
+  if (does) away.clear();
+  else away.add(who);
+  if (away.size > 0 === before) return;
+  main.classList.toggle('stale', away.size > 0);
+  fill(banner, away.size > 0 && 'The service does not answer; trying again…');
+}
+
+/** Nobody waits for it any more. */
+export function forget(who: object): void {
+  if (away.delete(who) && away.size === 0) answers(who, true);
+}
+
+const LONGEST_PAUSE = 30_000; // ms
+
+/**
+ * Asks until it is answered, and shows what comes of it in a part of the page. What is there meanwhile stays, in grey.
+ * Gives the problem if it is one that no asking mends.
+ */
+export async function load<T>(
+  { signal, wrongKey }: Context,
+  part: HTMLElement,
+  question: (signal: AbortSignal) => Promise<T>,
+  show: (answer: T) => void,
+): Promise<Problem | undefined> {
+  const notice = h('p', { class: 'notice', role: 'status' });
+  const said = setTimeout(
+    () => !part.hasChildNodes() && append(part, [h('p', { class: 'quiet' }, 'Asking…')]),
+    400,
+  );
+  const who = {};
+  signal.addEventListener('abort', () => {
+    clearTimeout(said);
+    forget(who);
+  });
+  part.setAttribute('aria-busy', 'true');
+  for (let failures = 0; !signal.aborted; failures++) {
+    try {
+      const answer = await question(signal);
+      if (signal.aborted) return;
+      clearTimeout(said);
+      answers(who, true);
+      notice.remove();
+      part.classList.remove('stale');
+      part.removeAttribute('aria-busy');
+      part.replaceChildren();
+      show(answer);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Problem && error.status === 401) {
+        wrongKey();
+        return;
+      }
+      const isAway = error instanceof Away;
+      const again = isAway || (error instanceof Problem && (error.status === 503 || error.status === 429));
+      clearTimeout(said);
+      if (!again) {
+        part.removeAttribute('aria-busy');
+        notice.remove();
+        fill(part, problem(error));
+        return error instanceof Problem ? error : undefined;
+      }
+      const grown = Math.min(1000 * 2 ** failures, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
+      const pause = Math.max((error instanceof Problem && error.retryAfter) || 0, grown);
+      answers(who, !isAway);
+      part.classList.add('stale');
+      if (isAway) notice.remove();
+      else {
+        fill(notice, `${(error as Problem).title}. Trying again in ${Math.ceil(pause / 1000)} s…`);
+        part.before(notice);
+      }
+      await after(pause, signal);
+    }
+  }
+}
+
+/** What the service says is wrong, in its words. */
+export function problem(error: unknown): HTMLElement {
+  if (error instanceof Problem) {
+    return h(
+      'p',
+      { class: 'problem', role: 'alert' },
+      h('strong', {}, `${error.title}. `),
+      h('bdi', {}, error.message),
+    );
+  }
+  console.error(error);
+  return h(
+    'p',
+    { class: 'problem', role: 'alert' },
+    'This page has a fault of its own; the console says which.',
+  );
+}
