@@ -3,6 +3,7 @@
 import type { Page } from 'playwright-core';
 import type { Visitor } from './support/browser.ts';
 import { profileWith } from './support/http.ts';
+import { until } from './support/process.ts';
 import { DAY, go, idOf, settled, useTracker } from './support/trackerStand.ts';
 
 const stand = useTracker();
@@ -51,6 +52,16 @@ describe('pages that load', () => {
     await page.goto(`${stand.site.url}/b`);
     await settled(page);
     expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1, '/b': 1 } });
+  });
+
+  test('one that is left at once for somewhere else counts without another visit', async () => {
+    const visitor = await stand.visitor();
+    const page = await visitor.open(`${stand.site.url}/a`);
+    stand.line.set('delay', 200); // it is on its way when the page is gone
+    await page.goto('about:blank');
+    await page.close();
+    await until('it is counted', async () => (await stand.counts()).users === 1);
+    expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1 } });
   });
 
   test('visits on several days are one person', async () => {
