@@ -42,7 +42,7 @@ function readOptions(args) {
   if (service !== undefined && (!/^https?:\/\//.test(service) || !URL.canParse(service))) {
     throw new Error(`--service must be like http://127.0.0.1:3000, not ${JSON.stringify(service)}`);
   }
-  return { help, port: Number(port), service: service && new URL(service).origin };
+  return { help, port: Number(port), service: service?.replace(/\/+$/, '') };
 }
 
 /** Whether Footfall answers there. */
@@ -95,8 +95,9 @@ function tagFor({ service, writeKeys, userSigningSecret }) {
 async function serveSite({ folder, port, service, tag, stays }) {
   const root = join(EXAMPLES, folder);
   const pages = new Set(readdirSync(root).filter((name) => extname(name) === '.html'));
+  const { origin } = new URL(service);
   const policy = [
-    ...["default-src 'none'", `script-src 'self' ${service}`, `connect-src ${service}`, "style-src 'self'"],
+    ...["default-src 'none'", `script-src 'self' ${origin}`, `connect-src ${origin}`, "style-src 'self'"],
     ...["img-src 'self' data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
   ].join('; ');
   const app = express();

@@ -238,7 +238,7 @@ export const settings = {
   writeKeys: secrets('WRITE_KEYS', 'Keys that may record events. They stand in pages, so they are public.'),
   readKeys: secrets('READ_KEYS', 'Keys that may read, for servers only.'),
   adminKeys: secrets('ADMIN_KEYS', 'Keys that may do everything: erase, too.'),
-  metricsKeys: secrets('METRICS_KEYS', 'Keys that may read /metrics.'),
+  metricsKeys: secrets('METRICS_KEYS', 'Keys that may read /metrics, and the live figures of the dashboard.'),
   userSigningSecret: secrets(
     'USER_SIGNING_SECRET',
     "Where it is set, each event needs user_sig, the HMAC-SHA-256 of its user_id in hex, which only the site's own server can make. Of several, any may have signed.",

@@ -338,3 +338,41 @@ test('where events pile up, a write is refused before it is read, and nothing el
     overload.stop();
   }
 });
+
+describe('of requests behind one another on a connection', () => {
+  const server = useRedis();
+  let api: Api;
+  beforeAll(async () => {
+    api = await startApi(server.redis, { writeKeys: ['a-write-key-of-a-test'] });
+  });
+  afterAll(() => stopServer(api.server));
+
+  const ask = (path: string, times: number) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(times);
+
+  test('some are answered, in order', async () => {
+    const socket = connect(api.port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('utf8').on('data', (text) => {
+      heard += text;
+    });
+    socket.write(ask('/livez', 50));
+    await until('all are answered', () => heard.match(/HTTP\/1.1 200/g)?.length === 50);
+    socket.destroy();
+  });
+
+  test('hundreds whose answers nobody reads end the connection, and hold up nobody', async () => {
+    const sockets = Array.from({ length: 6 }, () => connect(api.port, '127.0.0.1').pause());
+    const gone = sockets.map((socket) =>
+      once(
+        socket.on('error', () => undefined),
+        'close',
+      ),
+    );
+    for (const socket of sockets) socket.write(ask('/docs', 1800));
+    const headers = { ...JSON_TYPE, 'X-Api-Key': 'a-write-key-of-a-test' };
+    expect((await api.send({ ...write, headers })).status).toBe(202);
+    for (const socket of sockets) socket.resume(); // only now it hears of its end
+    await Promise.all(gone);
+    expect((await api.send({ ...write, headers })).status).toBe(202);
+  });
+});

@@ -54,14 +54,20 @@ describe('pages that load', () => {
     expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1, '/b': 1 } });
   });
 
-  test('one that is left at once for somewhere else counts without another visit', async () => {
+  test('one that is left for good is sent on by the browser', async () => {
     const visitor = await stand.visitor();
+    await visitor.context.addInitScript(`{
+      const original = fetch;
+      window.fetch = (url, init) => { window.outlives = init.keepalive; return original(url, init); };
+    }`);
     const page = await visitor.open(`${stand.site.url}/a`);
-    stand.line.set('delay', 200); // it is on its way when the page is gone
-    await page.goto('about:blank');
-    await page.close();
-    await until('it is counted', async () => (await stand.counts()).users === 1);
-    expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1 } });
+    await settled(page);
+    expect(await page.evaluate('window.outlives')).toBe(true);
+    await page.goto(`${stand.site.url}/b`);
+    stand.line.set('delay', 100);
+    await page.close({ runBeforeUnload: true });
+    await until('both are counted', async () => (await stand.counts()).paths['/b'] === 1);
+    expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1, '/b': 1 } });
   });
 
   test('visits on several days are one person', async () => {
@@ -172,6 +178,26 @@ describe('a page that stays', () => {
     await settled(page);
     expect((await stand.counts()).paths).toEqual({ '/app/': 1 });
   });
+});
+
+test('the history of the site goes on as ever', async () => {
+  const page = await (await stand.visitor()).open(`${stand.site.url}/app/`);
+  await settled(page);
+  const found = await page.evaluate(`{
+    const frame = document.body.appendChild(document.createElement('iframe'));
+    let later = 0;
+    const { pushState } = History.prototype;
+    History.prototype.pushState = function (...args) { later++; return pushState.apply(this, args); };
+    let refused;
+    try { history.pushState.call({}, null, '', '/app/x'); } catch ({ name }) { refused = name; }
+    history.pushState.call(frame.contentWindow.history, { inside: true }, '');
+    history.pushState(null, '', '/app/y');
+    const own = Object.keys(history);
+    ({ later, refused, own, address: location.pathname, ...frame.contentWindow.history.state });
+  }`);
+  expect(found).toEqual({ later: 3, refused: 'TypeError', own: [], address: '/app/y', inside: true });
+  await settled(page);
+  expect((await stand.counts()).paths).toEqual({ '/app/': 1, '/app/y': 1 });
 });
 
 describe('what a site tells it', () => {

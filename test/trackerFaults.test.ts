@@ -1,7 +1,7 @@
 // The tag where something is in its way: what could not be sent is sent later, and counts once, when it happened.
 
 import type { Page } from 'playwright-core';
-import { profileWith } from './support/http.ts';
+import { profileWith, startApi, stopServer } from './support/http.ts';
 import { until } from './support/process.ts';
 import {
   DAY,
@@ -31,11 +31,11 @@ test('offline and back: counted when it happened, once', async () => {
   await keeps(page, 2);
   await stand.pass(page, 60 * MINUTE);
   expect((await stand.counts()).paths).toEqual({ '/app/': 1 });
-  const sent = await stand.more('/v1/pages', async () => {
+  const sent = await stand.more('/v1/page', async () => {
     await visitor.context.setOffline(false);
     await settled(page);
   });
-  expect(sent).toBe(1);
+  expect(sent).toBe(2);
   expect(await stand.counts()).toEqual({ users: 1, paths: { '/app/': 1, '/app/x': 1, '/app/y': 1 } });
   const id = await idOf(page);
   expect(await api.profile(id)).toEqual(profileWith(id, [3, 10, 1, 'Page /app/']));
@@ -67,11 +67,11 @@ test('the page is left in mid-send, and nobody hears the answer: sent again, cou
   stand.line.cut();
   stand.line.set('pass');
   api.clock.advance(10 * MINUTE);
-  const sent = await stand.more('/v1/pages', async () => {
+  const sent = await stand.more('/v1/page', async () => {
     await page.goto(`${stand.site.url}/b`);
     await settled(page);
   });
-  expect(sent).toBe(1);
+  expect(sent).toBe(2); // this one, and the one before again
   expect(await stand.counts()).toEqual({ users: 1, paths: { '/a': 1, '/b': 1 } });
 });
 
@@ -118,17 +118,54 @@ test('two tabs find the same queue: one of them sends it', async () => {
   }
   await keeps(first, 3);
   stand.line.set('delay', 100); // so that both are at it
-  const sent = await stand.more('/v1/pages', async () => {
+  const sent = await stand.more('/v1/page', async () => {
     await visitor.context.setOffline(false);
     await settled(first);
     await settled(second);
     await until('both are done', async () => (await locks(first)) === 0);
   });
-  expect(sent).toBe(1);
+  expect(sent).toBe(3);
   expect(await stand.counts()).toEqual({
     users: 1,
     paths: { '/app/': 2, '/app/1': 1, '/app/2': 1, '/app/3': 1 },
   });
+});
+
+test.each([
+  ['503', 503],
+  ['429', 429],
+  ['401', 401],
+  ['an error page that says 200', 200],
+])('an answer that is not the service’s word, or is for later, keeps the view: %s', async (_what, status) => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/app/`);
+  await settled(page);
+  await visitor.context.route('**/v1/page*', (route) => route.fulfill({ status, body: '{}' }));
+  await go(page, '/app/x');
+  await keeps(page, 1);
+  await visitor.context.unroute('**/v1/page*');
+  await go(page, '/app/y');
+  await settled(page);
+  expect((await stand.counts()).paths).toEqual({ '/app/': 1, '/app/x': 1, '/app/y': 1 });
+});
+
+test('of views that a limit put off, those that were not taken wait', async () => {
+  const other = await startApi(stand.redis, { unlimitedClients: [], limitUser: 1 }); // ten at once
+  const site = await stand.otherSite(other.port);
+  try {
+    const visitor = await stand.visitor();
+    const page = await visitor.open(`${site.url}/app/`);
+    await settled(page);
+    await visitor.context.setOffline(true);
+    for (let i = 0; i < 12; i++) await page.evaluate(`footfall.page('Page ${i}')`);
+    await keeps(page, 12);
+    await visitor.context.setOffline(false);
+    await until('the limit is met', async () => (await kept(page)) === 3);
+    const [, user] = /user:(\w[\w.]*):/.exec((await stand.redis.keys('*:stats')).join())!;
+    expect((await other.profile(user!)).number_pages_viewed_in_the_last_7_days).toBe(10);
+  } finally {
+    await stopServer(other.server);
+  }
 });
 
 test('no more is kept than has room', async () => {

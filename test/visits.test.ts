@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import type { PageView } from '../src/events/event.ts';
 import type { UserVisits } from '../src/profiles/visits.ts';
+import { Overloaded } from '../src/redis/errors.ts';
 import { DAY, dateOf, dayOf, HOUR, MINUTE, SECOND } from '../src/time.ts';
 import { emptyProfile, expectProblem, startApi, stopServer, useApi, userPath } from './support/http.ts';
 import { at, NOW, overEachRedis, TODAY, view } from './support/lua.ts';
@@ -313,6 +314,16 @@ const history: fc.Arbitrary<Sent[]> = fc.array(
   }),
   { maxLength: 30 },
 );
+
+test('one is read at a time, some wait, and many at once are refused: Redis has more to do', async () => {
+  await api.view();
+  const asked = Array.from({ length: 20 }, () => api.services.visits.of('ann'));
+  const answers = await Promise.allSettled(asked);
+  const refused = answers.filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(11);
+  for (const { reason } of refused as PromiseRejectedResult[]) expect(reason).toBeInstanceOf(Overloaded);
+  expect((await visits()).pages_total).toBe(1); // there is room again
+});
 
 test('whatever comes in whatever order, it adds up to the profile', async () => {
   const settings = { maxViewsPerUserDay: 12, maxPagesPerUserDay: 3, sessionGapSeconds: 1800 };

@@ -5,9 +5,9 @@
 
 import type pg from 'pg';
 import { dateOf, SECOND } from '../time.ts';
+import { createTurns } from '../turns.ts';
 import { fromDatabase, LOOK_UP_WITHIN, within } from './database.ts';
 import type { Outbox } from './outbox.ts';
-import { createTurns } from './turns.ts';
 
 export interface AskedOfHistory {
   siteId: string;

@@ -32,10 +32,12 @@ declare global {
 }
 
 const NAME = 'footfall';
-const PREFIX = 'footfall.';
+const PREFIX = 'footfall.view.';
 const MOST_KEPT = 50;
 /** A single-page site sets its title only after it has changed the address. */
 const UNTIL_TITLED = 300; // ms
+/** Taken, or never to be. Whatever else is answered, by whomever, the view may be taken later. */
+const SETTLED = [202, 400, 403];
 
 let {
   src,
@@ -64,10 +66,10 @@ if (!window.footfall?.page) {
   addEventListener('online', resend);
   if (auto !== 'off') {
     for (const method of ['pushState', 'replaceState'] as const) {
-      const original = history[method];
-      history[method] = (...args) => {
+      const original = History.prototype[method];
+      History.prototype[method] = function (...args) {
         if (method === 'pushState') settle(); // the page before was seen; one that is replaced was not
-        original.apply(history, args);
+        original.apply(this, args);
         moved();
       };
     }
@@ -118,8 +120,10 @@ async function view(url: string, name?: string): Promise<void> {
       site_id: site,
       user_sig: sig,
     };
-    if (!kept()[MOST_KEPT - 1]) keep(PREFIX + view.event_id, JSON.stringify([Date.now(), view]));
-    if (await post([view], true)) resend();
+    const own = PREFIX + view.event_id;
+    if (!kept()[MOST_KEPT - 1]) keep(own, JSON.stringify([Date.now(), view]));
+    await post(view, own);
+    resend();
   } catch {}
 }
 
@@ -128,25 +132,27 @@ function resend(): void {
   navigator.locks?.request(NAME, { ifAvailable: true }, send).catch(send) || send(1);
 }
 
+/** One by one, for as long as they are taken. */
 async function send(isOurs: unknown): Promise<void> {
   try {
-    const views = kept().map((key) => {
-      const [at, view] = JSON.parse(store[key]!);
-      return { ...view, age_ms: Math.max(0, Date.now() - at) };
-    });
-    if (isOurs && views[0]) await post(views, false);
+    if (isOurs)
+      for (const own of kept()) {
+        const [at, view] = JSON.parse(store[own]!);
+        await post({ ...view, age_ms: Math.max(0, Date.now() - at) }, own);
+      }
   } catch {}
 }
 
-/** Whether the service took it. What it will never take, a 400, is dropped, too. */
-async function post(views: View[], isLive: boolean): Promise<boolean> {
-  const { status } = await fetch(new URL(`v1/page${isLive ? '' : 's'}?key=${key}`, src), {
+/** Throws where it may be taken later. */
+async function post(view: View, own: string): Promise<void> {
+  const { status } = await fetch(new URL(`v1/page?key=${key}`, src), {
     method: 'POST',
-    body: JSON.stringify(isLive ? views[0] : views),
-    keepalive: isLive, // a browser takes 64 kB of that, and what was kept can wait
+    body: JSON.stringify(view),
+    keepalive: true,
+    referrerPolicy: 'no-referrer', // the address has what `address` leaves out
   });
-  if (status <= 400) for (const { event_id } of views) delete store[PREFIX + event_id];
-  return status < 400;
+  if (!SETTLED.includes(status)) throw status;
+  delete store[own];
 }
 
 function kept(): string[] {
@@ -160,7 +166,10 @@ function keep(key: string, value: string): string {
   return value;
 }
 
-/** 52 bits: enough to tell a person's views apart, and twice that people. These are no secrets. */
+/**
+ * 53 bits: enough to tell a person's views apart, and twice that people. These are no secrets. By the time, since there are pages
+ * whose random numbers are the same for everybody.
+ */
 function random(): string {
-  return Math.random().toString(36).slice(2);
+  return (Math.random() * Date.now()).toString(36);
 }

@@ -77,7 +77,7 @@ export const EVENTS: Call[] = [
     summary: 'Record a page view',
     description: [
       '`name` may be left out where there is a `url`, and `timestamp` too: then it is now.',
-      'The same view again counts once. A view is the same if its user, its millisecond and its page are; with an `event_id`, if user and `event_id` are, whatever its time says. A view without a `timestamp` needs an `event_id` to be safe to send again.',
+      'The same view again counts once. A view is the same if its user, its millisecond and its page are; with an `event_id`, if user and `event_id` are, whatever its time says within a day. A view without a `timestamp` needs an `event_id` to be safe to send again.',
     ],
     inHeaders: {
       Prefer: {

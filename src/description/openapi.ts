@@ -65,7 +65,7 @@ export function openapi(calls: Call[] = CALLS): Json {
   return {
     openapi: '3.1.0',
     info: { title: 'Footfall', version, description: ABOUT, license: { name: license, identifier: license } },
-    servers: [{ url: '/' }],
+    servers: [{ url: '.' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {

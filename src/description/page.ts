@@ -29,16 +29,16 @@ export function page(document: Document): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>${info.title}: every call</title>
-<link rel="stylesheet" href="/docs.css">
+<link rel="stylesheet" href="docs.css">
 <link rel="icon" href="data:,">
-<link rel="alternate" type="application/json" href="/openapi.json">
+<link rel="alternate" type="application/json" href="openapi.json">
 </head>
 <body>
 <a class="skip" href="#calls">To the calls</a>
 <div class="page">
 <header>
 <h1>${info.title}</h1>
-<p class="quiet">Every call of version ${info.version}. The same for tools: <a href="/openapi.json">openapi.json</a></p>
+<p class="quiet">Every call of version ${info.version}. The same for tools: <a href="openapi.json">openapi.json</a></p>
 </header>
 <nav aria-label="Contents">
 <h2>Contents</h2>

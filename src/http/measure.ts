@@ -9,7 +9,12 @@ type Timed = Response & { [START]: number };
 
 /** How many requests of a connection are under way. */
 const UNDER_WAY = Symbol('under way');
-type Counted = Socket & { [UNDER_WAY]?: number };
+/** Whether the answer to one goes on and on. */
+const ENDLESS = Symbol('endless');
+type Counted = Socket & { [UNDER_WAY]?: number; [ENDLESS]?: true };
+
+/** Who sends more than that behind one another, and reads none of the answers, fills this process with them. */
+const MOST_BEHIND = 100;
 
 /** Counts and times every request under its route's pattern; a path may name a person. */
 export function measured(metrics: Metrics, overload: Overload): RequestHandler {
@@ -33,11 +38,17 @@ export function measured(metrics: Metrics, overload: Overload): RequestHandler {
     for (; this[UNDER_WAY]; this[UNDER_WAY]--) overload.end();
   }
   return (req, res, next) => {
+    const socket: Counted = req.socket;
+    if (socket.destroyed) return; // what Node had read of it already
+    const before = socket[UNDER_WAY];
+    if (before === undefined) socket.once('close', onConnectionClose);
+    else if (before >= MOST_BEHIND || socket[ENDLESS]) {
+      socket.destroy();
+      return;
+    }
     (res as Timed)[START] = performance.now();
     res.once('close', onClose);
-    const socket: Counted = req.socket;
-    if (socket[UNDER_WAY] === undefined) socket.once('close', onConnectionClose);
-    socket[UNDER_WAY] = (socket[UNDER_WAY] ?? 0) + 1;
+    socket[UNDER_WAY] = (before ?? 0) + 1;
     overload.begin();
     next();
   };
@@ -53,6 +64,7 @@ export function takeOut(res: Response, overload: Overload): void {
     socket[UNDER_WAY]--;
     overload.end();
   }
+  socket[ENDLESS] = true; // nothing behind it would ever be answered
   (res as Timed)[START] = Number.NaN;
 }
 

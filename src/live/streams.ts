@@ -85,7 +85,7 @@ export function createStreams({ sampler, keyring, overload }: StreamsOptions): S
   return {
     open(req, res) {
       const { socket } = req;
-      if (ended || streams.size >= MOST || streams.has(socket)) {
+      if (ended || streams.size >= MOST) {
         const detail = ended ? 'The service stops.' : 'Too many listen already.';
         throw new Problem('overloaded', detail, { headers: { 'Retry-After': '2' } });
       }

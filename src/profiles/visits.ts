@@ -11,6 +11,7 @@ import { Damaged } from '../redis/errors.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
 import { assemble, type DaysReply, declaredKeys, type FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, DAY, dateOf, datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
+import { createTurns } from '../turns.ts';
 
 export interface UserVisits {
   user_id: string;
@@ -49,6 +50,10 @@ export interface Visits {
 const MOST_VIEWS = 200;
 const MOST_PAGES = 100;
 
+/** Of a user who has viewed all they may, one holds Redis up for some 20 ms: people look at them, no service does. */
+const AT_ONCE = 1;
+const MOST_WAITING = 8;
+
 export interface VisitsOptions {
   redis: FootfallRedis;
   keys: Keys;
@@ -73,6 +78,7 @@ export function createVisits(options: VisitsOptions): Visits {
   const script = assemble('days');
   const pagesOfDay = String(-maxPagesPerUserDay - 1); // and (other)
   const viewsOfDay = String(-MOST_VIEWS - 1);
+  const inTurn = createTurns(AT_ONCE, MOST_WAITING);
 
   async function read(userId: string): Promise<StoredDay[] | 'damaged'> {
     const today = dayOf(clock());
@@ -99,7 +105,7 @@ export function createVisits(options: VisitsOptions): Visits {
 
   return {
     async of(userId) {
-      const days = await answerOf(metrics, 'visits', 1, read(userId));
+      const days = await inTurn(() => answerOf(metrics, 'visits', 1, read(userId)));
       if (days === 'damaged' || !days.every(isWhole)) throw new Damaged();
       const pages = new Map<string, number>();
       for (const [name, views] of days.flatMap((day) => day.pages)) {

@@ -90,7 +90,8 @@ export function useTracker(config: Partial<Config> = {}): TrackerStand {
     },
     async visitor({ clock = 0, ...options } = {}) {
       const visitor = await browser.visitor(options);
-      await visitor.context.clock.install({ time: Date.parse(NOON) + clock });
+      await visitor.context.clock.install({ time: Date.parse(NOON) + clock - 1 });
+      await visitor.context.clock.pauseAt(Date.parse(NOON) + clock); // on a slow machine it would run away
       return visitor;
     },
     async pass(page, ms) {
@@ -113,7 +114,7 @@ export function useTracker(config: Partial<Config> = {}): TrackerStand {
 }
 
 export const kept = (page: Page) =>
-  page.evaluate<number>(`Object.keys(localStorage).filter((key) => key.startsWith('footfall.')).length`);
+  page.evaluate<number>(`Object.keys(localStorage).filter((key) => key.startsWith('footfall.view.')).length`);
 
 /** What was to be sent is sent and answered: a view is in localStorage from the moment it is due until then. */
 export async function settled(page: Page): Promise<void> {

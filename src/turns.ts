@@ -1,4 +1,4 @@
-import { Overloaded } from '../redis/errors.ts';
+import { Overloaded } from './redis/errors.ts';
 
 /** Does a work when it is its turn. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
@@ -11,7 +11,7 @@ export function createTurns(atOnce: number, mostWaiting: number): InTurn {
   return async (work) => {
     if (underWay < atOnce) underWay++;
     else {
-      if (waiting.length >= mostWaiting) throw new Overloaded('Too much waits for the archive');
+      if (waiting.length >= mostWaiting) throw new Overloaded('Too much waits for its turn');
       await new Promise<void>((itsTurn) => waiting.push(itsTurn));
     }
     try {
