@@ -102,6 +102,7 @@ export function useBrowser(): TestBrowser {
       const isSetUp = Object.keys(preferences).length > 0;
       const context = await (isSetUp ? openProfile(preferences, given) : browser.newContext(given));
       contexts.push(context);
+      context.setDefaultTimeout(PATIENCE);
       if (clock !== undefined) await context.addInitScript(clockAheadBy(clock));
       if (globalPrivacyControl) await context.addInitScript(GLOBAL_PRIVACY_CONTROL);
       return {
@@ -117,6 +118,8 @@ export function useBrowser(): TestBrowser {
   };
 }
 
+/** Shorter than Jest's, so that what was waited for in vain is said. */
+const PATIENCE = 20_000; // ms
 /** Chromium's number for it. */
 const BLOCKED = 2;
 /** As an icon is when the page is left before it has come. */

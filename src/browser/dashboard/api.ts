@@ -141,13 +141,13 @@ async function problemOf(answer: Response): Promise<Error> {
 /** A report of the archive may take 30 s. */
 const LONGEST = 45_000; // ms
 
-async function get<T>(path: string, signal: AbortSignal): Promise<T> {
-  const call = new AbortController();
-  const stop = () => call.abort();
+async function call<T>(path: string, signal: AbortSignal, method = 'GET'): Promise<T> {
+  const connection = new AbortController();
+  const stop = () => connection.abort();
   const timer = setTimeout(stop, LONGEST);
   signal.addEventListener('abort', stop);
   try {
-    return await (await ask(path, { signal: call.signal })).json();
+    return await (await ask(path, { method, signal: connection.signal })).json();
   } catch (error) {
     throw error instanceof Problem || signal.aborted ? error : new Away(); // cut off on the way, too
   } finally {
@@ -159,18 +159,20 @@ async function get<T>(path: string, signal: AbortSignal): Promise<T> {
 const user = (id: string) => `v1/user/${encodeId(id)}`;
 
 export const api = {
-  service: (signal: AbortSignal) => get<Service>('v1/key', signal),
-  profile: (id: string, signal: AbortSignal) => get<Profile>(user(id), signal),
-  visits: (id: string, signal: AbortSignal) => get<Visits>(`${user(id)}/visits`, signal),
+  service: (signal: AbortSignal) => call<Service>('v1/key', signal),
+  profile: (id: string, signal: AbortSignal) => call<Profile>(user(id), signal),
+  visits: (id: string, signal: AbortSignal) => call<Visits>(`${user(id)}/visits`, signal),
   report: (site: string, from: string, to: string, signal: AbortSignal) =>
-    get<Report>(`v1/site/${encodeId(site)}/report?${new URLSearchParams({ from, to })}`, signal),
+    call<Report>(`v1/site/${encodeId(site)}/report?${new URLSearchParams({ from, to })}`, signal),
   visitors: (query: Record<string, string>, signal: AbortSignal) =>
-    get<{ distinct_visitors: number }>(`v1/page/visitors?${new URLSearchParams(query)}`, signal),
+    call<{ distinct_visitors: number }>(`v1/page/visitors?${new URLSearchParams(query)}`, signal),
   logins: (unit: 'date' | 'month', value: string, signal: AbortSignal) =>
-    get<{ unique_users: number }>(
+    call<{ unique_users: number }>(
       `v1/user/uniques/${unit === 'date' ? 'daily' : 'monthly'}?${unit}=${value}`,
       signal,
     ),
-  erase: async (id: string): Promise<Receipt> => (await ask(user(id), { method: 'DELETE' })).json(),
-  erasure: (id: string, signal: AbortSignal) => get<Erasure>(`v1/erasures/${encodeURIComponent(id)}`, signal),
+  /** It goes on to its end where one has left meanwhile. */
+  erase: (id: string) => call<Receipt>(user(id), new AbortController().signal, 'DELETE'),
+  erasure: (id: string, signal: AbortSignal) =>
+    call<Erasure>(`v1/erasures/${encodeURIComponent(id)}`, signal),
 };

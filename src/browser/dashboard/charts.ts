@@ -25,6 +25,8 @@ export interface ChartOptions {
   /** What is to be seen, in some words. */
   what: string;
   series: Series[];
+  /** What an x is, at the head of the table. */
+  head: string;
   /** How an x is written where it is pointed at, and below the axis. */
   writeX(x: number): string;
   tick?(x: number): string;
@@ -51,7 +53,7 @@ const colour = (property: string) =>
   getComputedStyle(document.documentElement).getPropertyValue(property).trim();
 
 export function chart(options: ChartOptions): Chart {
-  const { what, series, writeX, tick = writeX, ticks, height = 220, span, signal } = options;
+  const { what, series, head, writeX, tick = writeX, ticks, height = 220, span, signal } = options;
   const isBarred = series.some(({ isBars }) => isBars);
   let data: uPlot.AlignedData = [[], ...series.map(() => [])];
 
@@ -131,7 +133,7 @@ export function chart(options: ChartOptions): Chart {
       ...series.map(({ write }, n) => (typeof values[n]![i] === 'number' ? write(values[n]![i]!) : '–')),
     ]);
     details.lastElementChild?.matches('.table') && details.lastElementChild.remove();
-    append(details, [table(['', ...series.map(({ label }) => label)], rows.reverse())]);
+    append(details, [table([head, ...series.map(({ label }) => label)], rows.reverse())]);
   }
 
   const fit = new ResizeObserver(() => {

@@ -45,9 +45,15 @@ function askFirst(context: Context): void {
     fill(said, h('p', {}, 'Erasing…'));
     try {
       const receipt = await api.erase(id);
+      if (signal.aborted) return showReceiptHere(receipt);
       dialog.close();
-      if (!signal.aborted) showReceipt(receipt);
+      showReceipt(receipt);
     } catch (error) {
+      if (error instanceof Problem && error.status === 401) {
+        dialog.close();
+        return context.wrongKey();
+      }
+      if (!dialog.open) reopen(); // a second Escape closes it, whatever we say
       const isOpen = error instanceof Away || (error instanceof Problem && error.status === 503);
       fill(said, isOpen ? h('p', { class: 'problem', role: 'alert' }, OPEN) : problem(error));
       erase.disabled = false;
@@ -76,11 +82,26 @@ function askFirst(context: Context): void {
       h('div', { class: 'buttons' }, cancel, erase),
     ),
   );
-  const end = () => dialog.close();
-  signal.addEventListener('abort', end);
-  append(document.body, [dialog]);
-  dialog.showModal();
+  const reopen = () => {
+    append(document.body, [dialog]);
+    dialog.showModal();
+  };
+  signal.addEventListener('abort', () => !cancel.disabled && dialog.close());
+  reopen();
   input.focus();
+
+  /** Who has gone back meanwhile must not lose it. */
+  function showReceiptHere(receipt: Receipt): void {
+    const close = h('button', { type: 'button', onclick: () => dialog.close() }, 'Close');
+    fill(
+      dialog,
+      h('h2', { id: 'erase-title', tabindex: -1 }, name(id, 60), ' is erased'),
+      receiptPart(receipt, context),
+      h('div', { class: 'buttons' }, close),
+    );
+    if (!dialog.open) reopen();
+    close.focus();
+  }
 
   function showReceipt(receipt: Receipt): void {
     fill(heading, name(id), ' is erased');

@@ -40,6 +40,7 @@ export function loginsPage(context: Context): void {
       const byDay = chart({
         what: `How many logged in each day, ${day(days[0]!)} to ${day(today)}`,
         series: [{ label: 'logged in', colour: '--bars', isBars: true, write: count }],
+        head: 'day',
         writeX: (x) => day(days[x] ?? today),
         tick: (x) => dayAlone(days[x] ?? today),
         ticks: someDays,

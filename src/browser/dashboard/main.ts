@@ -48,6 +48,7 @@ async function begin(): Promise<void> {
 
 function showKeyForm(why: 'none' | 'wrong' | 'other'): void {
   if (why === 'wrong') setKey('');
+  delete session.service; // whatever address is gone to meanwhile, first a key
   leave();
   place = '';
   fill(menu);

@@ -22,7 +22,7 @@ export const MEANINGS = {
     'All events of the site by type. A page_view is a page view, and in the user’s profile as well.',
   visitors:
     'How many different people saw this page in the last so many days, which end today. Exact at any size, and no list of people is kept for it.',
-  dailyLogins: 'How many people logged in on that day (UTC). A second login of a day is the same one..',
+  dailyLogins: 'How many people logged in on that day (UTC). A second login of a day is the same one.',
   monthlyLogins: 'How many people logged in at least once in that month (UTC).',
   timeSpent:
     'The user’s views of the window in order of time, and every step between neighbours that is not longer than {gap}, added up. In {unit}, rounded to the nearest. The order in which views arrived does not matter.',

@@ -30,6 +30,9 @@ export function pagePage(context: Context): void {
     return;
   }
   fill(heading, 'Page ', name(text));
+  // A path of a site does not say which of them it is.
+  const other = by === 'url' ? (['name', 'name'] as const) : (['url', 'URL'] as const);
+  const otherwise = hashOf('page', '', { [other[0]]: text, site, days });
   const body = h('div');
   const place = (days: number) => hashOf('page', '', { [by]: text, site, days });
   fill(
@@ -66,6 +69,7 @@ export function pagePage(context: Context): void {
             days === 1 ? 'today' : `in the ${lastDays(days)}`,
           ),
         ),
+        visitors.at(-1) === 0 && h('p', {}, h('a', { href: otherwise }, `Look for it by its ${other[1]}`)),
         visitors.at(-1) === 0
           ? noSite(
               site || 'my-site',

@@ -59,6 +59,7 @@ export function recentChart(what: string, lines: Line[], signal: AbortSignal, he
   const { element, draw }: Chart = chart({
     what: `${what} over the last three minutes`,
     series: lines,
+    head: 'time',
     writeX: (x) => `${clock(x * 1000)} UTC`,
     tick: (x) => (x === last ? 'now' : `−${duration(last - x)}`),
     ticks: marks,

@@ -72,6 +72,7 @@ function show(body: HTMLElement, report: Report, asked: number, signal: AbortSig
       { label: 'views', colour: '--bars', isBars: true, write: count },
       { label: 'unique users', colour: '--ink', write: count },
     ],
+    head: 'day',
     writeX: (x) => day(days[x]?.date ?? report.to),
     tick: (x) => dayAlone(days[x]?.date ?? report.to),
     ticks: someDays,

@@ -77,4 +77,14 @@ addEventListener('pointerdown', (event) => {
   const at = event.target as Node;
   if (!popover.contains(at) && !shownBy?.contains(at)) close();
 });
-addEventListener('scroll', close, { passive: true });
+// What the keyboard goes to may be scrolled to after that.
+addEventListener(
+  'scroll',
+  () => {
+    if (!shownBy) return;
+    const { top, bottom } = shownBy.getBoundingClientRect();
+    if (bottom < 0 || top > innerHeight) close();
+    else place(shownBy);
+  },
+  { passive: true },
+);

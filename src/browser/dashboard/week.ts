@@ -14,6 +14,7 @@ export function weekPart({ days }: Visits, signal: AbortSignal): HTMLElement {
     chart({
       what: `${what}, ${day(days[0]!.date)} to ${day(days.at(-1)!.date)}`,
       series: [{ label, colour: '--bars', isBars: true, write }],
+      head: 'day',
       writeX: (x) => day(days[x]!.date),
       tick: (x) => dayAlone(days[x]!.date),
       ticks: someDays,
