@@ -8,13 +8,15 @@ export async function watch({ port, watchers = 0 }) {
   const requests = Array.from({ length: watchers }, () =>
     get({ port, path: '/v1/live', agent: false }).on('error', () => undefined),
   );
-  for (const request of requests) {
-    const [answer] = await once(request, 'response');
-    if (answer.statusCode !== 200) throw new Error(`/v1/live answered ${answer.statusCode}`);
-    answer.on('error', () => undefined).resume();
-    await once(answer, 'data');
-  }
+  await Promise.all(requests.map(hears));
   return () => {
     for (const request of requests) request.destroy();
   };
+}
+
+async function hears(request) {
+  const [answer] = await once(request, 'response');
+  if (answer.statusCode !== 200) throw new Error(`/v1/live answered ${answer.statusCode}`);
+  answer.on('error', () => undefined).resume();
+  await once(answer, 'data');
 }
