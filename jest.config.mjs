@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 const FAULTS =
   'redisKilled|lostReplies|redisAsleep|scriptFlush|memoryFull|evictionPolicy|cluster|sigterm|archive|archiveWorker|sleepingWorker';
 
@@ -8,4 +10,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', `<rootDir>/test/faults/(?!(${FAULTS})[.])`],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }] },
   testTimeout: 30_000,
+  // Jest would leave one core to itself, and most of these wait for servers.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };
