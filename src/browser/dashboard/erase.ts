@@ -1,13 +1,13 @@
 // Erasing a user: says what it will do, asks for the id to be typed, and shows the receipt.
 
 import { Away, api, Problem, type Receipt } from './api.ts';
+import type { Context } from './context.ts';
 import { append, fill, h } from './dom.ts';
 import { field } from './forms.ts';
 import { name, part } from './parts.ts';
 import { receiptPart } from './receipt.ts';
 import { session } from './session.ts';
 import { problem } from './trouble.ts';
-import type { Context } from './views.ts';
 
 export function erasePart(context: Context): HTMLElement {
   const button = h(

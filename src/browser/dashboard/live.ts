@@ -1,11 +1,11 @@
 // What the service is doing right now.
 
+import type { Context } from './context.ts';
 import { type Child, fill, h } from './dom.ts';
 import { bytes, count, duration, ms, percent, rate } from './format.ts';
 import { barCell, figure, figures, part, setBar, table } from './parts.ts';
 import { hearSamples, recentChart, type Sample } from './samples.ts';
 import { term } from './term.ts';
-import type { Context } from './views.ts';
 
 const WORDS = { ready: 'Ready', degraded: 'Degraded', unready: 'Not ready' };
 

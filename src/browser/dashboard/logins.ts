@@ -2,13 +2,13 @@
 
 import { api, now, Problem } from './api.ts';
 import { chart, someDays } from './charts.ts';
+import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { addDays, count, dateOf, day, dayAlone, month, monthsUpTo } from './format.ts';
 import { bars, choice, copyable, figure, figures, part } from './parts.ts';
 import { hashOf, oneOf } from './routes.ts';
 import { term } from './term.ts';
 import { load } from './trouble.ts';
-import type { Context } from './views.ts';
 
 const SPANS = [7, 30, 90];
 const MONTHS = 13;

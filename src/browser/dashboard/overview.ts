@@ -1,5 +1,6 @@
 // Where one begins: what is going on, and what to look for.
 
+import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { pageForm, siteForm, userForm } from './forms.ts';
 import { eventsChart, strip } from './live.ts';
@@ -7,7 +8,6 @@ import { part } from './parts.ts';
 import { hashOf } from './routes.ts';
 import { hearSamples } from './samples.ts';
 import { may } from './session.ts';
-import type { Context } from './views.ts';
 
 export function overview(context: Context): void {
   if (may('metrics')) rightNow(context);

@@ -1,6 +1,7 @@
 // How many different people saw a page, over one to seven days.
 
 import { api } from './api.ts';
+import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { noSite } from './empty.ts';
 import { count } from './format.ts';
@@ -9,7 +10,6 @@ import { bars, choice, figure, figures, name, part } from './parts.ts';
 import { hashOf, oneOf } from './routes.ts';
 import { term } from './term.ts';
 import { load } from './trouble.ts';
-import type { Context } from './views.ts';
 
 const DAYS = [1, 2, 3, 4, 5, 6, 7];
 

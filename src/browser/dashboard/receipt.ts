@@ -1,12 +1,12 @@
 // What an erasure did, for people and for the files.
 
 import { api, type Erasure, type Receipt } from './api.ts';
+import type { Context } from './context.ts';
 import { after, fill, h } from './dom.ts';
 import { count, moment, plural } from './format.ts';
 import { copyable, figure, figures, part } from './parts.ts';
 import { hashOf } from './routes.ts';
 import { load } from './trouble.ts';
-import type { Context } from './views.ts';
 
 const BETWEEN = 2000; // ms
 

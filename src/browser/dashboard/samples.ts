@@ -2,10 +2,10 @@
 
 import type { Problem } from './api.ts';
 import { type Chart, chart, type Series } from './charts.ts';
+import type { Context } from './context.ts';
 import { clock, duration } from './format.ts';
 import { listen } from './stream.ts';
 import { answers, forget, problem } from './trouble.ts';
-import type { Context } from './views.ts';
 
 /** An event of `GET /v1/live`. */
 export interface Sample {

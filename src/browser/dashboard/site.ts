@@ -2,6 +2,7 @@
 
 import { api, now, Problem, type Report } from './api.ts';
 import { chart, someDays } from './charts.ts';
+import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { noSite } from './empty.ts';
 import { addDays, count, dateOf, day, dayAlone } from './format.ts';
@@ -11,7 +12,6 @@ import { hashOf, oneOf, pageLink } from './routes.ts';
 import { rememberSite, session } from './session.ts';
 import { term } from './term.ts';
 import { load } from './trouble.ts';
-import type { Context } from './views.ts';
 
 const SPANS = [7, 30, 35, 90, 400];
 

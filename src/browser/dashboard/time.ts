@@ -36,7 +36,7 @@ export function timePart(profile: Profile, { days, session_gap_seconds: gap }: V
       h(
         'p',
         { class: 'quiet' },
-        'Of a view that came with an event_id, as the tag sends it, it is kept when it was, and not which page.',
+        'A view that came with an event_id, as the tag sends it, is kept by that and its time, not by its page.',
       ),
     [...days].reverse().map((one, i) => one.views > 0 && dayPart(one, gap, i === 0 && one.views <= FEW)),
   );

@@ -1,8 +1,8 @@
 // What is said when something does not work: quietly, in words, and gone by itself when it works again.
 
 import { Away, Problem } from './api.ts';
+import type { Context } from './context.ts';
 import { after, append, fill, h } from './dom.ts';
-import type { Context } from './views.ts';
 
 const banner = document.getElementById('banner')!;
 const main = document.getElementById('main')!;

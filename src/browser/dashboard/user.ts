@@ -1,6 +1,7 @@
 // One user: what they did in the last seven days, and how each number came about.
 
 import { api, type Profile, type Visits } from './api.ts';
+import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { erasePart } from './erase.ts';
 import { count, plural } from './format.ts';
@@ -10,7 +11,6 @@ import { hashOf } from './routes.ts';
 import { may, session } from './session.ts';
 import { timePart } from './time.ts';
 import { load } from './trouble.ts';
-import type { Context } from './views.ts';
 import { weekPart } from './week.ts';
 
 export function userPage(context: Context): void {

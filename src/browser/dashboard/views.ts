@@ -1,23 +1,14 @@
-// What a view is, and which there are.
+// Which views there are.
 
 import type { Right } from './api.ts';
+import type { Context } from './context.ts';
 import { livePage } from './live.ts';
 import { loginsPage } from './logins.ts';
 import { overview } from './overview.ts';
 import { pagePage } from './page.ts';
-import type { Route, Section } from './routes.ts';
+import type { Section } from './routes.ts';
 import { sitePage } from './site.ts';
 import { userPage } from './user.ts';
-
-export interface Context extends Route {
-  /** Where it draws, under its heading. */
-  root: HTMLElement;
-  heading: HTMLElement;
-  /** Given when one goes on to another view: whatever still runs for this one ends. */
-  signal: AbortSignal;
-  /** The key is no longer good: another one is asked for. */
-  wrongKey(): void;
-}
 
 export interface View {
   title: string;
