@@ -1,7 +1,15 @@
 // The private Redis: its data outlive every way of ending, one service has it at a time, and its own end is mended.
 
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { isGone, type Service, until, useProcesses } from './support/process.ts';
 
@@ -96,11 +104,24 @@ describe('of two services on one DATA_DIR', () => {
     await recorded(first, 1);
   });
 
+  test('a start that was killed as it took over holds up no later one for long', async () => {
+    const first = await processes.start();
+    await killed(first);
+    const turn = data('redis', 'lock.sock.turn');
+    mkdirSync(turn);
+    const { code, err } = await processes.startToEnd();
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(inUse('that starts now')) });
+    const before = Date.now() / 1000 - 60;
+    utimesSync(turn, before, before);
+    await processes.start();
+    expect(existsSync(turn)).toBe(false);
+  });
+
   test('of many that start at once after a kill -9, one gets it', async () => {
     const first = await processes.start();
     await recorded(first, 2);
     await killed(first);
-    const starts = await Promise.allSettled([1, 2, 3].map(() => processes.start()));
+    const starts = await Promise.allSettled([1, 2, 3, 4, 5].map(() => processes.start()));
     const up = starts.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
     expect(up).toHaveLength(1);
     expect(await up[0]!.viewsOf('ann')).toBe(2);

@@ -1,7 +1,7 @@
 // The folder that a private Redis keeps its files in: one service at a time.
 
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -18,6 +18,7 @@ export interface DataDir {
 const SOCKET_PATH_LIMIT = 100; // the system's is 107 bytes on Linux, 103 on a Mac
 const LEAST_ROOM = 1024 * 1024;
 const OWNER_TIMEOUT = SECOND;
+const TURN_LASTS = 10 * OWNER_TIMEOUT;
 
 /** Where things are under a DATA_DIR; makes no folder. */
 export function dataDirAt(path: string): DataDir {
@@ -92,22 +93,37 @@ export async function lockDataDir({ socket, files }: DataDir): Promise<() => voi
   if (!(await listens(server, path))) {
     const owner = await ownerOf(path);
     if (owner !== undefined) refuse(owner);
-    // Nobody's, so it goes; but it is put aside and asked once more, since another start may just have taken it.
-    const aside = `${path}.${process.pid}`;
+    // Nobody's, so it goes. One start at a time sees to that, since another may just have taken it.
+    const turn = `${path}.turn`;
+    if (!takeTurn(turn)) refuse('that starts now');
     try {
-      renameSync(path, aside);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      const other = await ownerOf(path);
+      if (other !== undefined) refuse(other);
+      rmSync(path, { force: true });
+      if (!(await listens(server, path))) refuse('that starts now');
+    } finally {
+      rmSync(turn, { recursive: true, force: true });
     }
-    const other = await ownerOf(aside);
-    if (other !== undefined) {
-      renameSync(aside, path);
-      refuse(other);
-    }
-    rmSync(aside, { force: true });
-    if (!(await listens(server, path))) refuse('that starts now');
   }
   return () => server.close();
+}
+
+/** Whether it is ours; one that was left over from a kill is not heeded for long. */
+function takeTurn(turn: string): boolean {
+  const make = () => {
+    try {
+      mkdirSync(turn);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    }
+  };
+  if (make()) return true;
+  const since = statSync(turn, { throwIfNoEntry: false })?.mtimeMs;
+  if (since !== undefined && Date.now() - since < TURN_LASTS) return false;
+  rmSync(turn, { recursive: true, force: true });
+  return make();
 }
 
 function listens(server: Server, path: string): Promise<boolean> {
