@@ -208,7 +208,7 @@ describe('a private Redis that ends on its own', () => {
           new RegExp(`^the private Redis ended with SIGKILL.*; it is started again in ${pause} ms$`),
         ),
       );
-      await until('the service is ready', () => isReady(service), { within: 2000 });
+      await until('the service is ready', () => isReady(service));
       expect(await service.viewsOf('ann')).toBe(3);
       expect(onlyRedis()).not.toBe(pid);
     }
