@@ -1,7 +1,6 @@
 // Makes what a browser gets, in dist/browser: bundled, minified, and its sizes told where they have changed.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -46,5 +45,5 @@ for (const options of made) {
   const after = readFileSync(path);
   if (before?.equals(after)) continue;
   const compressed = gzipSync(after, { level: 9 }).length;
-  console.log(`${join(path)}: ${after.length} bytes, ${compressed} compressed`);
+  console.log(`${path}: ${after.length} bytes, ${compressed} compressed`);
 }
