@@ -63,7 +63,7 @@ test('a wrong key, and one that can be none, are told so; a good one goes on to 
 const MAY_NOT = {
   read: 'Sites, pages, logins and users are shown with a read key.',
   metrics: 'Live figures are shown with a metrics key.',
-  admin: 'Erasing a user takes an admin key, which shows all the rest, too.',
+  admin: 'Saving what is held of a user, and erasing it, take an admin key, which shows all the rest, too.',
 };
 
 test.each<[kind: keyof typeof KEYS, rights: string, shown: string[], missing: (keyof typeof MAY_NOT)[]]>([
@@ -95,10 +95,14 @@ test.each<[kind: keyof typeof KEYS, rights: string, shown: string[], missing: (k
     );
     expect([hash, await refusal.count()]).toEqual([hash, isShown ? 0 : 1]);
   }
-  const erase = page.getByRole('button', { name: /Erase/ });
-  if (kind === 'admin') await erase.waitFor();
-  else expect(await erase.count()).toBe(0);
-  expect(await page.getByText('Erasing takes an admin key.').count()).toBe(kind === 'read' ? 1 : 0);
+  for (const name of [/Erase/, 'Save a copy']) {
+    const button = page.getByRole('button', { name });
+    if (kind === 'admin') await button.waitFor();
+    else expect(await button.count()).toBe(0);
+  }
+  expect(await page.getByText('Saving what is held, and erasing, take an admin key.').count()).toBe(
+    kind === 'read' ? 1 : 0,
+  );
   if (reads) await page.getByText('nobody saw this user').waitFor();
   else expect(asked.filter((path) => path.startsWith('/v1/user'))).toEqual([]); // what it may not is not tried
   if (missing.includes('metrics')) expect(asked).not.toContain('/v1/live');

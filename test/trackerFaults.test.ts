@@ -131,6 +131,33 @@ test('two tabs find the same queue: one of them sends it', async () => {
   });
 });
 
+test('without TLS there are no locks: two tabs may both send the queue, and it counts once', async () => {
+  const visitor = await stand.visitor();
+  const site = stand.site.url.replace('127.0.0.1', 'shop.test');
+  const first = await visitor.open(`${site}/app/`);
+  expect(await first.evaluate('[isSecureContext, typeof navigator.locks]')).toEqual([false, 'undefined']);
+  await settled(first);
+  const second = await visitor.open(`${site}/app/`);
+  await settled(second);
+  await visitor.context.setOffline(true);
+  for (const path of ['/app/1', '/app/2', '/app/3']) {
+    await go(first, path);
+    await first.clock.runFor(UNTIL_TITLED);
+  }
+  await keeps(first, 3);
+  stand.line.set('delay', 100); // so that both are at it
+  const sent = await stand.more('/v1/page', async () => {
+    await visitor.context.setOffline(false);
+    await settled(first);
+  });
+  expect(sent).toBeGreaterThanOrEqual(3);
+  const { users, paths } = await stand.counts();
+  const views = Object.entries(paths).map(([url, views]) => [url.replace(site, ''), views]);
+  expect(Object.fromEntries(views)).toEqual({ '/app/': 2, '/app/1': 1, '/app/2': 1, '/app/3': 1 });
+  expect(users).toBe(1);
+  expect(visitor.troubles.filter((trouble) => !trouble.includes('INTERNET_DISCONNECTED'))).toEqual([]);
+});
+
 test.each([
   ['503', 503],
   ['429', 429],

@@ -171,6 +171,8 @@ export const api = {
       `v1/user/uniques/${unit === 'date' ? 'daily' : 'monthly'}?${unit}=${value}`,
       signal,
     ),
+  /** As it comes; it may be long. */
+  export: (id: string, signal: AbortSignal) => ask(`${user(id)}/export`, { signal }),
   /** It goes on to its end where one has left meanwhile. */
   erase: (id: string) => call<Receipt>(user(id), new AbortController().signal, 'DELETE'),
   erasure: (id: string, signal: AbortSignal) =>

@@ -82,7 +82,8 @@ function missing(): HTMLElement | false {
   const lines = [
     !may('read') && 'Sites, pages, logins and users are shown with a read key.',
     !may('metrics') && 'Live figures are shown with a metrics key.',
-    !may('admin') && 'Erasing a user takes an admin key, which shows all the rest, too.',
+    !may('admin') &&
+      'Saving what is held of a user, and erasing it, take an admin key, which shows all the rest, too.',
   ];
   return lines.some(Boolean) && h('p', {}, lines.filter(Boolean).join(' '));
 }

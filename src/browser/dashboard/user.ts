@@ -4,6 +4,7 @@ import { api, type Profile, type Visits } from './api.ts';
 import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { erasePart } from './erase.ts';
+import { exportPart } from './export.ts';
 import { count, plural } from './format.ts';
 import { userForm } from './forms.ts';
 import { bars, copyable, figure, figures, longTable, name, part } from './parts.ts';
@@ -30,8 +31,10 @@ export function userPage(context: Context): void {
     return;
   }
   const body = h('div');
-  const erase = may('admin') ? erasePart(context) : h('p', { class: 'quiet' }, 'Erasing takes an admin key.');
-  fill(root, body, erase);
+  const rights = may('admin')
+    ? h('div', { class: 'columns' }, exportPart(context), erasePart(context))
+    : h('p', { class: 'quiet' }, 'Saving what is held, and erasing, take an admin key.');
+  fill(root, body, rights);
   load(
     context,
     body,
@@ -47,7 +50,7 @@ export function userPage(context: Context): void {
           ? rest(profile, visits, context.signal)
           : nothing(),
       ),
-  ).then((problem) => problem?.status === 400 && erase.remove()); // no id; what is damaged, erasing repairs
+  ).then((problem) => problem?.status === 400 && rights.remove()); // no id; what is damaged, erasing repairs
 }
 
 function numbers(profile: Profile, { pages_total }: Visits): HTMLElement {
