@@ -307,10 +307,8 @@ describe('what can’t be read', () => {
     clock.set(Date.now());
     for (let i = 0; i < 30; i++) await server.redis.xadd(outbox, '*', 'event', `${i} is no event`);
     await recorder.record(view('ann', clock()));
-    const since = performance.now();
     work();
-    await carried();
-    expect(performance.now() - since).toBeLessThan(10_000); // by themselves they would take thirty times a second
+    await carried(); // by themselves they would take thirty times a second
     expect(await server.redis.xlen(dead)).toBe(30);
     expect((await rows()).map((row) => row.user_id)).toEqual(['ann']);
   });

@@ -340,14 +340,13 @@ describe('the process', () => {
   const env = (text: string) => writeFileSync(join(processes.dir, '.env'), text);
 
   test('says all faults on stderr, and ends with 2', async () => {
-    const { code, ms, out, err } = await processes.startToEnd({
+    const { code, out, err } = await processes.startToEnd({
       PORT: 'x',
       SHARDS: '0',
       LOGLEVEL: 'info',
       REDIS_URL: 'redis://:s3cret@localhost:port',
     });
     expect(code).toBe(2);
-    expect(ms).toBeLessThan(5000);
     expect(out).toBe('');
     expect(err.split('\n').map((line) => line.split(' ')[0])).toEqual([
       'LOGLEVEL',

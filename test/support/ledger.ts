@@ -1,7 +1,7 @@
 // Whether events were lost or counted twice: a load whose every event has an identity of its own and is sent until it is
 // acknowledged, and an audit of what the service says afterwards.
 
-import { Agent, request } from 'node:http';
+import { Agent, type ClientRequest, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Asked, ask } from './ask.ts';
 import { MARK } from './marks.ts';
@@ -57,6 +57,8 @@ export interface LedgerEvent {
   acknowledged: boolean;
   /** Sent, and what became of it is not known. */
   doubtful: boolean;
+  /** While one is under way with it. */
+  request?: ClientRequest | undefined;
 }
 
 export interface Tally {
@@ -287,6 +289,7 @@ function sender({ port, key, seed, connections = 64, batch, deadlineMs = 5000 }:
           done({ status: res.statusCode!, text, retryAfter, ms, refused: false });
         });
       });
+      for (const event of events) event.request = req;
       const late = setTimeout(() => req.destroy(), deadlineMs);
       const done = (reply: Reply) => {
         clearTimeout(late);
@@ -298,6 +301,7 @@ function sender({ port, key, seed, connections = 64, batch, deadlineMs = 5000 }:
       req.end(JSON.stringify(batch === undefined ? bodies[0] : bodies));
     }).finally(() => {
       inFlight--;
+      for (const event of events) event.request = undefined;
     });
   }
 

@@ -213,7 +213,7 @@ export function sendTo(
 export async function until<T>(
   what: string,
   holds: () => T | Promise<T>,
-  { within = 10_000, every = 10 } = {},
+  { within = 20_000, every = 10 } = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + within;
   for (;;) {
