@@ -42,15 +42,14 @@ interface Asset {
   gzip: Buffer;
 }
 
+/** By name: what has been read does not change while the process runs. */
+const files = new Map<string, Asset>();
+
 /** Gives a file that the build made. `prepare` says how else than other answers it goes out. */
-export function file(
-  name: string,
-  caching: Headers,
-  prepare: (res: Response) => void = () => undefined,
-): RequestHandler {
-  const path = join(FOLDER, name);
-  if (!existsSync(path)) throw new CannotStart(`there is no ${path}: type  npm run build`);
-  return document(readFileSync(path), extname(name), caching, prepare);
+export function file(name: string, caching: Headers, prepare?: (res: Response) => void): RequestHandler {
+  const asset = files.get(name) ?? read(name);
+  files.set(name, asset);
+  return give(asset, caching, prepare);
 }
 
 /** The same of what is there already. */
@@ -58,17 +57,28 @@ export function document(
   plain: Buffer,
   extension: string,
   caching: Headers,
-  prepare: (res: Response) => void = () => undefined,
+  prepare?: (res: Response) => void,
 ): RequestHandler {
-  const asset: Asset = {
-    type: TYPES[extension]!,
-    etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`,
-    plain,
-    br: brotliCompressSync(plain, { params: quality(plain) }),
-    gzip: gzipSync(plain, { level: 9 }),
-  };
+  return give(assetOf(plain, extension), caching, prepare);
+}
+
+function read(name: string): Asset {
+  const path = join(FOLDER, name);
+  if (!existsSync(path)) throw new CannotStart(`there is no ${path}: type  npm run build`);
+  return assetOf(readFileSync(path), extname(name));
+}
+
+const assetOf = (plain: Buffer, extension: string): Asset => ({
+  type: TYPES[extension]!,
+  etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`,
+  plain,
+  br: brotliCompressSync(plain, { params: quality(plain) }),
+  gzip: gzipSync(plain, { level: 9 }),
+});
+
+function give(asset: Asset, caching: Headers, prepare?: (res: Response) => void): RequestHandler {
   return (req, res) => {
-    prepare(res);
+    prepare?.(res);
     const more = [...caching, 'ETag', asset.etag, 'Vary', 'Accept-Encoding'];
     if (isKnown(req, asset)) {
       sendEmpty(res, 304, more);
