@@ -170,7 +170,7 @@ function watch(gauges: Gauges, registers: Registry[]): void {
 
   new Gauge({
     name: 'footfall_requests_under_way',
-    help: 'Requests that are not answered yet.',
+    help: 'Requests that are not answered yet; without those that need no key.',
     registers,
     collect() {
       this.set(requestsUnderWay());

@@ -235,6 +235,32 @@ describe('with too many requests under way', () => {
     expect(underWay()).toBeLessThanOrEqual(1); // the last one's end may not be heard yet
   });
 
+  const docs = 'GET /docs HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  test('what needs no key takes no room from calls, though nobody may read it', async () => {
+    const seen: number[] = [];
+    http.on('request', () => seen.push(underWay())); // given by then, and not gone out
+    open();
+    for (const path of ['/docs', '/', '/tracker.js', '/openapi.json', '/nothing']) await send({ path });
+    expect(seen).toEqual([0, 0, 0, 0, 0]);
+    await send({ path: '/metrics' });
+    expect(seen.at(-1)).toBe(1);
+  });
+
+  test('of many files behind one another none is read to the end of the line', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const closed = once(socket, 'close');
+    let text = '';
+    socket
+      .on('error', () => undefined)
+      .on('data', (chunk) => {
+        text += chunk;
+      });
+    socket.write(docs.repeat(50));
+    await closed;
+    expect(text.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(10);
+  });
+
   test('however a request ends, it is under way no more', async () => {
     open();
     for (const sent of [

@@ -6,6 +6,7 @@ import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Request, RequestHandler, Response } from 'express';
 import { CannotStart } from '../cannotStart.ts';
+import { isPiledUp } from './measure.ts';
 import { type Headers, send, sendEmpty } from './respond.ts';
 
 /** What the build made for browsers. */
@@ -78,6 +79,10 @@ const assetOf = (plain: Buffer, extension: string): Asset => ({
 
 function give(asset: Asset, caching: Headers, prepare?: (res: Response) => void): RequestHandler {
   return (req, res) => {
+    if (isPiledUp(req)) {
+      req.socket.destroy();
+      return;
+    }
     prepare?.(res);
     const more = [...caching, 'ETag', asset.etag, 'Vary', 'Accept-Encoding'];
     if (isKnown(req, asset)) {

@@ -5,6 +5,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Client } from './clients.ts';
 import { type Keyring, may, needs, type Right, type Shown } from './keys.ts';
 import type { Limits } from './limits.ts';
+import { beginWork } from './measure.ts';
 import type { Overload, Urgency } from './overload.ts';
 import { Problem } from './problem.ts';
 import { openToBrowsers } from './respond.ts';
@@ -42,6 +43,7 @@ export function createGuard({ keyring, limits, overload, clientOf }: GuardOption
       limits.spend(client, shown?.id, 1); // who tries keys pays as well
       needs(req, shown, right);
       (req as Called)[CALLER] = { client, shown };
+      beginWork(res, overload);
       next();
     };
   return {

@@ -67,8 +67,8 @@ export function createOverload(options: OverloadOptions): Overload {
         return new Unavailable('Redis does not keep what it should');
       // Of an archive that another service has begun, neither events nor erasures may be left out.
       if (urgency !== 'read' && isForeign()) return new Unavailable('Redis is used with other settings');
-      const beingDone = requests - bodiesToCome();
-      if (beingDone > maxRequests * ROOM[urgency]) return new Overloaded('Too many requests are under way');
+      const withIt = requests + 1 - bodiesToCome();
+      if (withIt > maxRequests * ROOM[urgency]) return new Overloaded('Too many requests are under way');
       // A batch that finds no room has cost its reading: better to know before.
       if (urgency === 'write' && eventsPileUp()) return new Overloaded('Too many events are under way');
       if (lateness > LATE[urgency]) return new Overloaded('This process is behind');

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { conclude, type FaultStand, more, startFaultStand, strike } from '../support/faultStand.ts';
 import { type LedgerEvent, type LedgerOptions, type Running, useLedger } from '../support/ledger.ts';
-import { type Ended, type Service, useProcesses } from '../support/process.ts';
+import { type Ended, type Service, until, useProcesses } from '../support/process.ts';
 import { long, ms, reportRow } from '../support/rows.ts';
 
 const processes = useProcesses();
@@ -99,6 +99,13 @@ test('control: SIGKILL', async () => {
   const running = stand.load();
   await more(running, EVENTS);
   stand.service.kill('SIGSTOP'); // or it might answer all that is under way before it hears of it
+  let heard = -1;
+  const isStill = () => {
+    const before = heard;
+    heard = running.acknowledged();
+    return heard === before;
+  };
+  await until('what it had answered is heard', isStill, { every: 300 });
   const { calls, held, droppedHeld } = await stopUnder(running, stand.service, 'SIGKILL');
   reportRow(
     '17',
