@@ -422,8 +422,8 @@ export const settings = {
   eraseScanMs: integer(
     'ERASE_SCAN_MS',
     2000,
-    [0, 600_000],
-    'How long an erasure looks through the keyspace for keys that older versions left.',
+    [0, 30_000],
+    'How long an erasure looks through the keyspace for keys that older versions left. npm run erase looks to the end.',
   ),
   redisTimeoutMs: integer(
     'REDIS_TIMEOUT_MS',

@@ -152,7 +152,7 @@ const WRONG: [name: string, value: string, form: string][] = [
   ['SITE_RETENTION_DAYS', '7', `${NUMBER} 8 to 400`],
   ['LATE_LOGIN_DAYS', '61', `${NUMBER} 1 to 60`],
   ['UNIQUES_RETENTION_DAYS', '99', `${NUMBER} 100 to 4000`],
-  ['ERASE_SCAN_MS', '600001', `${NUMBER} 0 to 600000`],
+  ['ERASE_SCAN_MS', '30001', `${NUMBER} 0 to 30000`],
   ['REDIS_TIMEOUT_MS', '49', `${NUMBER} 50 to 60000`],
   ['MAX_IN_FLIGHT', '999', `${NUMBER} 1000 to 1000000`],
   ['TRUST_PROXY', 'true', 'a number of proxies, or their networks (10.0.0.0/8,::1) with commas between'],

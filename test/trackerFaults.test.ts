@@ -195,6 +195,31 @@ test('of views that a limit put off, those that were not taken wait', async () =
   }
 });
 
+test('one that another tab has settled meanwhile ends nothing', async () => {
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/app/`);
+  await settled(page);
+  await visitor.context.setOffline(true);
+  for (let i = 0; i < 9; i++) await page.evaluate(`footfall.page('Page ${i}')`);
+  await keeps(page, 9);
+  let first = true;
+  await page.route('**/v1/page*', async (route) => {
+    if (first) {
+      first = false;
+      const { event_id } = route.request().postDataJSON();
+      // All but this one, and two of those that wait behind it.
+      await page.evaluate(`Object.keys(localStorage).filter((key) => key.startsWith('footfall.view.') && !key.endsWith('${event_id}'))
+        .slice(0, -2).forEach((key) => localStorage.removeItem(key))`);
+    }
+    await route.continue();
+  });
+  const sent = await stand.more('/v1/page', async () => {
+    await visitor.context.setOffline(false);
+    await settled(page);
+  });
+  expect(sent).toBe(3);
+});
+
 test('no more is kept than has room', async () => {
   const visitor = await stand.visitor();
   const page = await visitor.open(`${stand.site.url}/app/`);

@@ -233,6 +233,34 @@ test('a page that is prepared and never seen is no view, and one that is seen th
   expect((await stand.counts()).paths).toEqual({ '/a': 1 });
 });
 
+test('of a page that is prepared, what a site says itself is no view either until it is seen', async () => {
+  stand.site.tags = [{ site: 'shop', auto: 'off' }];
+  const visitor = await stand.visitor();
+  await visitor.context.addInitScript(`
+    let prepared = true;
+    Object.defineProperty(document, 'prerendering', { get: () => prepared });
+    window.activate = () => { prepared = false; };`);
+  const page = await visitor.open(`${stand.site.url}/a`);
+  await page.evaluate(`footfall.page('Named')`);
+  await page.clock.runFor(10 * UNTIL_TITLED);
+  expect([await kept(page), await users()]).toEqual([0, 0]);
+  expect(await page.evaluate('localStorage.length')).toBe(0);
+  await page.evaluate('activate()');
+  await settled(page);
+  await until('it is counted', async () => (await users()) > 0);
+  expect((await api.profile(await idOf(page))).most_viewed_page_in_last_7_days).toBe('Named');
+});
+
+test('attributes that a template left empty say nothing', async () => {
+  stand.site.tags = [{ site: '', user: '', sig: '', key: '' }];
+  const visitor = await stand.visitor();
+  const page = await visitor.open(`${stand.site.url}/a`);
+  await settled(page);
+  const id = await idOf(page);
+  expect((await api.profile(id)).number_pages_viewed_in_the_last_7_days).toBe(1);
+  expect(visitor.troubles).toEqual([]);
+});
+
 describe('where the service has keys', () => {
   const keys = { writeKeys: ['the-write-key-of/a+page='], adminKeys: ['an-admin-key-of-a-test'] };
   const secret = 'a-signing-secret-of-a-test';

@@ -9,7 +9,7 @@ interface View {
   event_id: string;
   user_id: string;
   url: string;
-  name: string | undefined;
+  name: string;
   site_id: string | undefined;
   user_sig: string | undefined;
 }
@@ -36,16 +36,14 @@ const PREFIX = 'footfall.view.';
 const MOST_KEPT = 50;
 /** A single-page site sets its title only after it has changed the address. */
 const UNTIL_TITLED = 300; // ms
-/** Taken, or never to be. Whatever else is answered, by whomever, the view may be taken later. */
-const SETTLED = [202, 400, 403];
 
 let {
   src,
   dataset: { key = '', site, auto, user, sig }, // a key is of letters that a URL takes as they are
 } = document.currentScript as HTMLScriptElement;
-let anonymous = '';
-let shown = ''; // the address of the last automatic view
-let timer = 0; // of the view that is not sent yet
+let anonymous: string | undefined;
+let shown: string | undefined; // the address of the last automatic view
+let timer: number | undefined; // of the view that is not sent yet
 let store: Record<string, string> = {}; // memory, where the browser refuses to keep anything
 try {
   store = localStorage || store;
@@ -79,7 +77,7 @@ if (!window.footfall?.page) {
     });
     addEventListener('pagehide', () => {
       settle();
-      shown = ''; // if it comes back, out of the browser's cache, that is a view
+      shown = undefined; // if it comes back, out of the browser's cache, that is a view
     });
     addEventListener('pageshow', moved);
     moved();
@@ -99,16 +97,15 @@ function moved(): void {
   timer = setTimeout(settle, UNTIL_TITLED);
 }
 
-/** A page that is prepared, in case somebody goes there, has not been seen. */
 function settle(): void {
-  if (document.prerendering) timer = setTimeout(settle, UNTIL_TITLED);
-  else if (timer) view(shown);
+  if (timer) view(shown!);
 }
 
+/** A page that is prepared, in case somebody goes there, has not been seen. */
 async function view(url: string, name?: string): Promise<void> {
   clearTimeout(timer);
-  timer = 0;
-  if (isRefused) return;
+  timer = (document.prerendering && setTimeout(view, UNTIL_TITLED, url, name)) as number | undefined;
+  if (timer || isRefused) return;
   try {
     if (!user) anonymous ||= store[NAME] || keep(NAME, random() + random());
     const view: View = {
@@ -116,12 +113,13 @@ async function view(url: string, name?: string): Promise<void> {
       user_id: `${user || anonymous}`,
       url: url.slice(0, 2048),
       // Control characters, and half of one that was cut, would be refused.
-      name: `${name || document.title}`.slice(0, 512).replace(/[\p{Cc}\p{Cs}]/gu, ' ') || undefined,
+      name: `${name || document.title}`.slice(0, 512).replace(/[\p{Cc}\p{Cs}]/gu, ' '),
       site_id: site,
       user_sig: sig,
     };
     const own = PREFIX + view.event_id;
-    if (!kept()[MOST_KEPT - 1]) keep(own, JSON.stringify([Date.now(), view]));
+    // Until it is sent the time stands where its age will.
+    if (!kept()[MOST_KEPT - 1]) keep(own, JSON.stringify({ ...view, age_ms: Date.now() }));
     await post(view, own);
     resend();
   } catch {}
@@ -136,10 +134,12 @@ function resend(): void {
 async function send(isOurs: unknown): Promise<void> {
   try {
     if (isOurs)
-      for (const own of kept()) {
-        const [at, view] = JSON.parse(store[own]!);
-        await post({ ...view, age_ms: Math.max(0, Date.now() - at) }, own);
-      }
+      for (const own of kept())
+        if (store[own]) {
+          const view = JSON.parse(store[own]);
+          view.age_ms = Math.max(0, Date.now() - view.age_ms);
+          await post(view, own);
+        }
   } catch {}
 }
 
@@ -147,11 +147,12 @@ async function send(isOurs: unknown): Promise<void> {
 async function post(view: View, own: string): Promise<void> {
   const { status } = await fetch(new URL(`v1/page?key=${key}`, src), {
     method: 'POST',
-    body: JSON.stringify(view),
+    body: JSON.stringify(view, (_, value) => value || undefined), // an attribute that is empty says nothing
     keepalive: true,
     referrerPolicy: 'no-referrer', // the address has what `address` leaves out
   });
-  if (!SETTLED.includes(status)) throw status;
+  // Taken, or never to be. Whatever else is answered, by whomever, it may be taken later.
+  if (!/202|40[03]/.test(status as unknown as string)) throw status;
   delete store[own];
 }
 

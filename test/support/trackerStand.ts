@@ -90,7 +90,8 @@ export function useTracker(config: Partial<Config> = {}): TrackerStand {
     },
     async visitor({ clock = 0, ...options } = {}) {
       const visitor = await browser.visitor(options);
-      await visitor.context.clock.install({ time: Date.parse(NOON) + clock - 1 });
+      // A minute before: where there is a page already it goes on until it is stopped, and it can't be stopped in the past.
+      await visitor.context.clock.install({ time: Date.parse(NOON) + clock - MINUTE });
       await visitor.context.clock.pauseAt(Date.parse(NOON) + clock); // on a slow machine it would run away
       return visitor;
     },
