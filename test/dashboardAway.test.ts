@@ -30,6 +30,11 @@ async function expectBack(page: Page): Promise<void> {
   expect(await page.evaluate('window.stayed')).toBe(true); // not by a reload
 }
 
+/** Nobody looks at the tab, or somebody does. */
+const hide = (page: Page, isHidden: boolean) =>
+  page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'))`);
+
 /** A service that is killed can be started again in its place. */
 async function start(hash: string, title: string) {
   const settings: Settings = { PORT: String(await steadyPort()) };
@@ -79,6 +84,25 @@ test('one that stands still is known by its silence', async () => {
   await isLive(page);
 });
 
+test('one that stood still while nobody looked is known by its silence, too', async () => {
+  const { service, page } = await start('#/live', 'Live');
+  await page.clock.install();
+  await page.reload();
+  await page.evaluate('window.stayed = true');
+  await isLive(page);
+  await hide(page, true);
+  service.kill('SIGSTOP');
+  await hide(page, false);
+  await page.clock.runFor(9000);
+  expect(await banner(page)).toBe('');
+  await page.clock.runFor(2000);
+  await expectAway(page);
+  service.kill('SIGCONT');
+  await page.clock.runFor(10_000);
+  await expectBack(page);
+  await isLive(page);
+});
+
 test('what is asked for meanwhile comes when it is back', async () => {
   const { service, page, again } = await start('#/user/ann', 'User ann');
   await loaded(page);
@@ -103,10 +127,80 @@ test('opened while it is away for a moment, it begins when it is back', async ()
   await page.getByText(AWAY).waitFor({ state: 'hidden' });
 });
 
+describe('nobody says that it is tried again when nobody tries', () => {
+  const refusal = (status: number, title: string) => ({
+    status,
+    json: { title, detail: 'So it is.', code: 'so', status },
+  });
+
+  /** No answer at first, and then this one. */
+  async function answerLate(page: Page, url: string, late: ReturnType<typeof refusal>): Promise<void> {
+    let isFirst = true;
+    await page.route(url, (route) => {
+      const wasFirst = isFirst;
+      isFirst = false;
+      return wasFirst ? route.abort('connectionrefused') : route.fulfill(late);
+    });
+  }
+
+  test('since one has gone elsewhere', async () => {
+    const { page } = await stand.open('#/user/ann');
+    await loaded(page);
+    await page.route('**/v1/user/uniques/**', (route) => route.abort('connectionrefused'));
+    for (const [hash, title] of [
+      ['#/user/ann', 'User ann'],
+      ['#/user', 'User'], // which asks nothing
+    ] as const) {
+      await go(page, '#/logins', 'Logins');
+      await page.getByText(AWAY).waitFor();
+      await go(page, hash, title);
+      if (hash === '#/user/ann') await loaded(page);
+      expect([title, await banner(page)]).toEqual([title, '']);
+    }
+  });
+
+  test.each([
+    [500, 'Damaged'],
+    [404, 'Not found'],
+    [400, 'Invalid'],
+  ])('since a part is answered %i', async (status, title) => {
+    const { page } = await stand.open('#/user');
+    await answerLate(page, '**/v1/user/ann', refusal(status, title));
+    await go(page, '#/user/ann', 'User ann');
+    await page.getByText(AWAY).waitFor();
+    await page.getByRole('alert').getByText(`${title}. So it is.`).waitFor();
+    expect(await banner(page)).toBe('');
+  });
+
+  test.each([
+    ['a part', '#/user/ann', 'User ann', '**/v1/user/ann'],
+    ['the stream', '#/live', 'Live', '**/v1/live'],
+    ['the page', '', '', '**/v1/key'],
+  ])('since a key is asked for by %s', async (_, hash, title, url) => {
+    const { page } = await stand.open('#/user');
+    await answerLate(page, url, refusal(401, 'Unauthorized'));
+    if (hash) await go(page, hash, title);
+    else await page.reload();
+    await page.getByText(AWAY).waitFor();
+    await heading(page, 'A key, please').waitFor();
+    expect(await banner(page)).toBe('');
+  });
+
+  test.each([
+    ['the stream', '#/live', '**/v1/live'],
+    ['the page', '', '**/v1/key'],
+  ])('since %s is refused', async (_, hash, url) => {
+    const { page } = await stand.open('#/user');
+    await answerLate(page, url, refusal(403, 'Forbidden'));
+    if (hash) await go(page, hash, 'Live');
+    else await page.reload();
+    await page.getByText(AWAY).waitFor();
+    await page.getByRole('alert').getByText('Forbidden. So it is.').waitFor();
+    expect(await banner(page)).toBe('');
+  });
+});
+
 describe('a stream', () => {
-  const hide = (page: Page, isHidden: boolean) =>
-    page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
-      document.dispatchEvent(new Event('visibilitychange'))`);
   const streams = (n: number) => until(`${n} listen`, () => stand.streams() === n);
 
   test('rests while nobody looks, and goes on when somebody does', async () => {

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Page, Response } from 'playwright-core';
 import { useBrowser } from './support/browser.ts';
-import { figuresOn, heading, loaded, useDashboard } from './support/dashboard.ts';
+import { figuresOn, go, heading, loaded, useDashboard } from './support/dashboard.ts';
 import { queryAt, usePostgres } from './support/postgres.ts';
 import { until, useProcesses } from './support/process.ts';
 import { type Proxy as Line, startProxy } from './support/proxy.ts';
@@ -164,6 +164,38 @@ describe('while it is under way', () => {
     await heading(page, 'Logins').waitFor();
   });
 
+  test.each([
+    [
+      'by typing the id again',
+      async (page: Page) => {
+        await field(page).focus();
+        for (const key of ['End', 'n', 'Backspace', 'Enter']) await page.keyboard.press(key);
+      },
+    ],
+    [
+      'out of a second dialog',
+      async (page: Page) => {
+        for (const key of ['Escape', 'Escape', 'Escape']) await page.keyboard.press(key);
+        await dialogOf(page).getByText('Erasing…').waitFor();
+      },
+    ],
+  ])('it is not sent twice: %s', async (_, again) => {
+    const { page, troubles } = await openAnn();
+    const letGo = await held(page);
+    let sent = 0;
+    page.on('request', (request) => request.method() === 'DELETE' && sent++);
+    await erase(page, 'ann');
+    await dialogOf(page).getByText('Erasing…').waitFor();
+    await again(page);
+    expect(await field(page).inputValue()).toBe('ann');
+    letGo();
+    await heading(page, 'ann is erased').waitFor();
+    await dialogOf(page).waitFor({ state: 'detached' });
+    expect((await receiptOn(page)).keys_deleted).toBeGreaterThan(0);
+    expect(sent).toBe(1);
+    expect(troubles).toEqual([]);
+  });
+
   test('who closes it hears what came of it: nothing', async () => {
     const { page } = await openAnn();
     const letGo = await held(page);
@@ -175,6 +207,140 @@ describe('while it is under way', () => {
     await page.unroute('**/v1/user/ann');
     await forGood(page).click();
     await heading(page, 'ann is erased').waitFor();
+  });
+});
+
+describe('the receipt of who went back meanwhile', () => {
+  const RECEIPT = {
+    user_id: 'ann',
+    erased_at: '2026-11-21T12:00:00.000Z',
+    keys_deleted: 5,
+    counts_corrected: 3,
+    scan: 'complete',
+    residue: 0,
+    archive: 'pending',
+    erasure_id: '7',
+  };
+
+  /** With an archive that forgets when it is let, and how often it was asked. */
+  async function openReceipt() {
+    const { page, troubles } = await openAnn();
+    let isDone = false;
+    let isAway = false;
+    let asked = 0;
+    await page.route('**/v1/erasures/7', (route) => {
+      asked++;
+      if (isAway) return route.abort('connectionrefused');
+      return route.fulfill({ json: isDone ? { archive: 'done', rows_deleted: 3 } : { archive: 'pending' } });
+    });
+    await page.route('**/v1/user/ann', async (route) => {
+      if (route.request().method() !== 'DELETE') return route.continue();
+      await page.evaluate(`location.hash = '#/user'`);
+      await heading(page, 'User').waitFor();
+      return route.fulfill({ json: RECEIPT });
+    });
+    await erase(page, 'ann');
+    await dialogOf(page).getByRole('heading', { name: 'ann is erased' }).waitFor();
+    return {
+      page,
+      troubles,
+      asked: () => asked,
+      away() {
+        isAway = true;
+      },
+      forget() {
+        isDone = true;
+      },
+    };
+  }
+
+  /** Also what came of its closing, which a browser tells a moment later. */
+  const gone = (page: Page) => page.locator('dialog').waitFor({ state: 'detached' });
+  const archive = (page: Page) => dialogOf(page).locator('dl.figures > div', { hasText: 'Archive' });
+  const link = (page: Page, name: string) => dialogOf(page).getByRole('link', { name });
+
+  test('asks the archive until it has forgotten', async () => {
+    const { page, troubles, asked, forget } = await openReceipt();
+    await dialogOf(page).getByText('The archive has not forgotten yet').waitFor();
+    await until('it asks', () => asked() > 0);
+    expect(await archive(page).innerText()).toContain('pending');
+    forget();
+    await page.clock.runFor(2000);
+    await dialogOf(page).getByText('The archive has forgotten, too (3 rows).').waitFor();
+    expect(await archive(page).innerText()).toMatch(/done\s+3 rows/);
+    expect(await receiptOn(page)).toMatchObject({ ...RECEIPT, archive: 'done', rows_deleted: 3 });
+    expect(await page.locator('[aria-busy]').count()).toBe(0);
+    expect(troubles).toEqual([]);
+  });
+
+  test.each([
+    ['Close', (page: Page) => dialogOf(page).getByRole('button', { name: 'Close' }).click()],
+    ['one Escape', (page: Page) => page.keyboard.press('Escape')],
+  ])('asks no more after %s', async (_, leave) => {
+    const { page, asked } = await openReceipt();
+    await until('it asks', () => asked() > 0);
+    await leave(page);
+    await gone(page);
+    const before = asked();
+    await page.clock.runFor(10_000);
+    await go(page, '#/user/bob', 'User bob');
+    await loaded(page);
+    expect(asked()).toBe(before);
+  });
+
+  test('says that the service is away for as long as it is asked, wherever one goes', async () => {
+    const { page, asked, away } = await openReceipt();
+    const banner = page.locator('#banner');
+    await until('it asks', () => asked() > 0);
+    await page.route('**/v1/user/uniques/**', (route) => route.abort('connectionrefused'));
+    away();
+    await page.clock.runFor(2000);
+    await banner.getByText('The service does not answer').waitFor();
+    const another = page.waitForEvent('requestfailed', (request) => request.url().includes('/uniques/'));
+    await go(page, '#/logins', 'Logins');
+    await another;
+    await go(page, '#/user', 'User');
+    expect(await banner.innerText()).toContain('The service does not answer');
+    await page.keyboard.press('Escape');
+    await gone(page);
+    expect(await banner.innerText()).toBe('');
+  });
+
+  test('tells what its figures mean', async () => {
+    const { page, troubles } = await openReceipt();
+    const tooltip = page.getByRole('tooltip');
+    await dialogOf(page).getByRole('button', { name: 'Keys dropped' }).hover();
+    await tooltip.getByText('Keys of this user').waitFor();
+    await tooltip.hover(); // what is outside of the dialog can't be pointed at
+    await page.keyboard.press('Escape');
+    await tooltip.waitFor({ state: 'hidden' });
+    expect(await dialogOf(page).count()).toBe(1);
+    await page.keyboard.press('Escape');
+    await gone(page);
+    await go(page, '#/user/bob', 'User bob');
+    await loaded(page);
+    await page.getByRole('button', { name: 'Pages viewed' }).hover();
+    await tooltip.getByText('Counts views').waitFor();
+    expect(troubles).toEqual([]);
+  });
+
+  test.each([
+    ['Look at the profile as it is now', '#/logins', 'User ann'],
+    ['Look at the profile as it is now', '#/user/ann', 'User ann'],
+    ['at another user', '#/logins', 'User'],
+  ])('%j, over %s, leads there', async (name, over, title) => {
+    const { page, troubles } = await openReceipt();
+    await page.evaluate(`location.hash = ${JSON.stringify(over)}`);
+    await page.locator('main').locator('dl.figures').first().waitFor();
+    let profiles = 0;
+    page.on('request', (request) => request.url().endsWith('/v1/user/ann') && profiles++);
+    await link(page, name).click();
+    await gone(page);
+    await heading(page, title).waitFor();
+    if (title === 'User ann') await loaded(page);
+    expect(profiles).toBe(title === 'User ann' ? 1 : 0);
+    expect(await page.evaluate('document.activeElement.textContent')).toBe(title);
+    expect(troubles).toEqual([]);
   });
 });
 
@@ -244,6 +410,7 @@ describe('where no answer comes', () => {
     const alert = dialogOf(page).getByRole('alert');
     await alert.getByText('Wait a little.').waitFor();
     expect(await alert.innerText()).toBe('Too many requests. Wait a little.');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Erase for good');
     await forGood(page).click();
     await heading(page, 'ann is erased').waitFor();
   });

@@ -11,6 +11,7 @@ const { api } = stand;
 
 const save = (page: Page) => part(page, 'What is held').getByRole('button', { name: 'Save a copy' });
 const said = (page: Page) => part(page, 'What is held').getByRole('status');
+const wrong = (page: Page) => part(page, 'What is held').getByRole('alert');
 
 /** Asked for a moment later, a key goes a moment later. */
 const withoutTtl = (lines: string) => lines.replace(/"kept_until":"[^"]+"/g, '');
@@ -54,6 +55,91 @@ test('nobody seen in the last seven days can be asked for, too', async () => {
   expect(readFileSync(await (await downloads).path(), 'utf8')).toContain('"is":"end"');
 });
 
+describe('on the way', () => {
+  /** The answer comes by pieces that are given to `window.more`, and ends with `window.end()`. */
+  const PIECES = `{
+    const others = fetch;
+    window.asked = 0;
+    window.fetch = (path, init) => {
+      if (!path.endsWith('/export')) return others(path, init);
+      asked++;
+      const body = new ReadableStream({
+        start(to) {
+          window.more = (text) => to.enqueue(new TextEncoder().encode(text));
+          window.end = () => to.close();
+        },
+      });
+      return Promise.resolve(new Response(body));
+    };
+    window.told = [];
+    const status = document.querySelector('.columns > section [role=status]');
+    new MutationObserver(() => told.push(status.textContent)).observe(status, { subtree: true, childList: true, characterData: true });
+  }`;
+  const focused = (page: Page) => page.evaluate('document.activeElement.textContent');
+
+  async function begin() {
+    const visitor = await openUser();
+    const { page } = visitor;
+    await page.evaluate(PIECES);
+    await save(page).focus();
+    await page.keyboard.press('Enter');
+    await until('it is asked for', () => page.evaluate('window.more !== undefined'));
+    return visitor;
+  }
+
+  /** Each is seen before the next comes. */
+  async function comeBy(page: Page, pieces: string[]): Promise<void> {
+    let size = 0;
+    for (const piece of pieces) {
+      await page.evaluate(`more(${JSON.stringify(piece)})`);
+      size += piece.length;
+      await part(page, 'What is held').getByText(`${size} bytes`).waitFor();
+    }
+  }
+
+  const LINE = '{"from":"redis","is":"view"}\n';
+
+  test('how much has come is seen, and a screen reader says that it is read, once, and what came of it', async () => {
+    const { page, saved, troubles } = await begin();
+    await comeBy(page, [LINE, LINE, LINE, LINE]);
+    expect(await page.evaluate('told')).toEqual(['Reading…']);
+    expect(await said(page).innerText()).toBe('Reading…');
+    await page.evaluate(`more('{"is":"end","lines":4}\\n'); end()`);
+    await said(page).getByText('4 lines of JSON').waitFor();
+    expect((await page.evaluate<string[]>('told')).map((text) => text.slice(0, 15))).toEqual([
+      'Reading…',
+      '4 lines of JSON',
+    ]);
+    await until('it is saved', () => saved.length === 1);
+    expect(troubles).toEqual([]);
+  });
+
+  test('the button keeps the focus, and does nothing until it is over', async () => {
+    const { page } = await begin();
+    await comeBy(page, [LINE]);
+    expect([await focused(page), await save(page).isDisabled()]).toEqual(['Save a copy', true]);
+    await page.keyboard.press('Enter');
+    await save(page).click({ force: true });
+    expect(await page.evaluate('asked')).toBe(1);
+    await page.evaluate('end()');
+    await wrong(page).waitFor();
+    expect([await focused(page), await save(page).isEnabled()]).toEqual(['Save a copy', true]);
+    await page.keyboard.press('Enter');
+    await until('it is asked for again', () => page.evaluate('asked === 2'));
+    expect(await wrong(page).count()).toBe(0);
+  });
+
+  test('what went wrong is said once', async () => {
+    const { page } = await begin();
+    await comeBy(page, [LINE]);
+    await page.evaluate('end()');
+    await wrong(page).waitFor();
+    expect(await said(page).innerText()).toBe('');
+    expect(await page.getByRole('status').getByRole('alert').count()).toBe(0);
+    expect(await part(page, 'What is held').getByText('bytes').count()).toBe(0);
+  });
+});
+
 describe('nothing is saved', () => {
   let line: Line;
   beforeAll(async () => {
@@ -73,7 +159,7 @@ describe('nothing is saved', () => {
     const { page, saved } = await openUser();
     await page.route('**/export', (route) => route.fulfill({ body, contentType: 'application/x-ndjson' }));
     await save(page).click();
-    await said(page).getByRole('alert').getByText(CUT_OFF).waitFor();
+    await wrong(page).getByText(CUT_OFF).waitFor();
     await page.unroute('**/export');
     const downloads = page.waitForEvent('download');
     await save(page).click();
@@ -90,7 +176,7 @@ describe('nothing is saved', () => {
     await said(page).getByText('Reading…').waitFor();
     expect(await save(page).isDisabled()).toBe(true);
     await page.clock.runFor(45_000);
-    await said(page).getByRole('alert').getByText(CUT_OFF).waitFor();
+    await wrong(page).getByText(CUT_OFF).waitFor();
     expect(saved).toEqual([]);
   });
 
@@ -99,7 +185,7 @@ describe('nothing is saved', () => {
     const body = { title: 'Away', detail: 'Wait a little.', code: 'away', status: 503 };
     await page.route('**/export', (route) => route.fulfill({ status: 503, json: body }), { times: 1 });
     await save(page).click();
-    await said(page).getByRole('alert').getByText('Away. Wait a little.').waitFor();
+    await wrong(page).getByText('Away. Wait a little.').waitFor();
     expect(saved).toEqual([]);
   });
 

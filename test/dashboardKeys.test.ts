@@ -159,6 +159,15 @@ test('a key can be forgotten, and another one used, or not', async () => {
   expect(await sections(page)).toEqual([]);
 });
 
+test('forgotten while the service is away, it is asked for no more once one goes elsewhere', async () => {
+  const { page } = await openWith(KEYS.read, '#/logins');
+  await page.route('**/v1/key', (route) => route.abort('connectionrefused'));
+  await page.getByRole('button', { name: 'Forget it' }).click();
+  await page.getByText('The service does not answer').waitFor();
+  await go(page, '#/user', 'User');
+  expect(await page.locator('#banner').innerText()).toBe('');
+});
+
 test.each([
   ['the live figures', '#/live', 'Live'],
   ['a user', '#/user/ann', 'User ann'],

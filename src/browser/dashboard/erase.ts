@@ -28,23 +28,33 @@ export function erasePart(context: Context): HTMLElement {
 
 function askFirst(context: Context): void {
   const { id, root, heading, signal } = context;
+  const whileOpen = new AbortController();
+  let isUnderWay = false;
   const { input, element } = field('Type the user’s id to confirm', { required: true });
   const erase = h('button', { type: 'submit', class: 'danger', disabled: true }, 'Erase for good');
   const cancel = h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel');
   const said = h('div', { role: 'status' });
+  const trouble = h('div');
   // Some keyboards make the same letter of other code points.
   const isSame = () => input.value.normalize() === id.normalize();
   input.addEventListener('input', () => {
     erase.disabled = !isSame();
   });
+  /** The receipt of a second call would say that there was nothing to erase. */
+  const setUnderWay = (is: boolean) => {
+    isUnderWay = is;
+    input.readOnly = is;
+    erase.disabled = is;
+    cancel.disabled = is;
+    fill(said, is && h('p', {}, 'Erasing…'));
+  };
   const submit = async (event: Event) => {
     event.preventDefault();
-    if (!isSame() || erase.disabled) return;
-    erase.disabled = true;
-    cancel.disabled = true;
-    fill(said, h('p', {}, 'Erasing…'));
+    if (!isSame() || isUnderWay) return;
+    setUnderWay(true);
+    fill(trouble);
     try {
-      const receipt = await api.erase(id);
+      const receipt = await api.erase(id).finally(() => setUnderWay(false));
       if (signal.aborted) return showReceiptHere(receipt);
       dialog.close();
       showReceipt(receipt);
@@ -53,19 +63,24 @@ function askFirst(context: Context): void {
         dialog.close();
         return context.wrongKey();
       }
-      if (!dialog.open) reopen(); // a second Escape closes it, whatever we say
+      if (!dialog.open) reopen();
       const isOpen = error instanceof Away || (error instanceof Problem && error.status === 503);
-      fill(said, isOpen ? h('p', { class: 'problem', role: 'alert' }, OPEN) : problem(error));
-      erase.disabled = false;
-      cancel.disabled = false;
+      fill(trouble, isOpen ? h('p', { class: 'problem', role: 'alert' }, OPEN) : problem(error));
+      if (document.activeElement === document.body) erase.focus(); // it had it, and lost it
     }
+  };
+  const closed = () => {
+    if (isUnderWay) return reopen(); // a second Escape closes it, whatever we say
+    if (dialog.open) return; // it was opened again before this was told
+    whileOpen.abort();
+    dialog.remove();
   };
   const dialog = h(
     'dialog',
     {
       'aria-labelledby': 'erase-title',
-      onclose: () => dialog.remove(),
-      oncancel: (event) => cancel.disabled && event.preventDefault(), // it is under way
+      onclose: closed,
+      oncancel: (event) => isUnderWay && event.preventDefault(),
     },
     h('h2', { id: 'erase-title' }, 'Erase ', name(id, 60), '?'),
     h(
@@ -79,6 +94,7 @@ function askFirst(context: Context): void {
       { onsubmit: submit, 'aria-label': 'Erase' },
       element,
       said,
+      trouble,
       h('div', { class: 'buttons' }, cancel, erase),
     ),
   );
@@ -86,17 +102,22 @@ function askFirst(context: Context): void {
     append(document.body, [dialog]);
     dialog.showModal();
   };
-  signal.addEventListener('abort', () => !cancel.disabled && dialog.close());
+  signal.addEventListener('abort', () => !isUnderWay && dialog.close());
   reopen();
   input.focus();
 
   /** Who has gone back meanwhile must not lose it. */
   function showReceiptHere(receipt: Receipt): void {
-    const close = h('button', { type: 'button', onclick: () => dialog.close() }, 'Close');
+    const leave = () => dialog.close();
+    const close = h('button', { type: 'button', onclick: leave }, 'Close');
+    const wrongKey = () => {
+      leave();
+      context.wrongKey();
+    };
     fill(
       dialog,
       h('h2', { id: 'erase-title', tabindex: -1 }, name(id, 60), ' is erased'),
-      receiptPart(receipt, context),
+      receiptPart(receipt, { ...context, wrongKey, signal: whileOpen.signal }, leave),
       h('div', { class: 'buttons' }, close),
     );
     if (!dialog.open) reopen();

@@ -11,28 +11,37 @@ import { problem } from './trouble.ts';
 const LONGEST_SILENCE = 45_000; // ms
 
 export function exportPart(context: Context): HTMLElement {
-  const said = h('div', { role: 'status', class: 'said' });
+  const said = h('span', { role: 'status' });
+  const progress = h('span', { 'aria-hidden': 'true' }); // it would be spoken with every piece that comes
+  const trouble = h('div');
   const button = h('button', { type: 'button', onclick: () => save() }, 'Save a copy');
+  let isUnderWay = false;
+  /** A button that is disabled would lose the focus. */
+  const setUnderWay = (is: boolean) => {
+    isUnderWay = is;
+    button.setAttribute('aria-disabled', `${is}`);
+  };
+  const tell = (text: string, wrong?: HTMLElement) => {
+    fill(said, text);
+    fill(progress);
+    fill(trouble, wrong);
+  };
 
   async function save(): Promise<void> {
-    button.disabled = true;
-    fill(said, h('p', {}, 'Reading…'));
+    if (isUnderWay) return;
+    setUnderWay(true);
+    tell('Reading…');
     try {
-      const { file, lines } = await read(context, (size) =>
-        fill(said, h('p', {}, `Reading… ${bytes(size)}`)),
-      );
+      const { file, lines } = await read(context, (size) => fill(progress, ` ${bytes(size)}`));
       const name = `footfall-user-${dateOf(now())}.ndjson`; // not the id: names of files are kept in more places
       offer(file, name);
-      fill(said, h('p', {}, `${plural(lines, 'line')} of JSON, ${bytes(file.size)}, as ${name}.`));
+      tell(`${plural(lines, 'line')} of JSON, ${bytes(file.size)}, as ${name}.`);
     } catch (error) {
       if (context.signal.aborted) return;
       if (error instanceof Problem && error.status === 401) return context.wrongKey();
-      fill(
-        said,
-        error instanceof Away ? h('p', { class: 'problem', role: 'alert' }, CUT_OFF) : problem(error),
-      );
+      tell('', error instanceof Away ? h('p', { class: 'problem', role: 'alert' }, CUT_OFF) : problem(error));
     } finally {
-      button.disabled = false;
+      setUnderWay(false);
     }
   }
 
@@ -44,7 +53,7 @@ export function exportPart(context: Context): HTMLElement {
       'For a person who asks what is known of them: every view, event and login, from wherever it is kept.',
     ),
     button,
-    said,
+    h('div', { class: 'said' }, said, progress, trouble),
   );
 }
 

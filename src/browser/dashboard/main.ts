@@ -6,7 +6,7 @@ import { askForKey } from './key.ts';
 import { hashOf, readRoute, type Section } from './routes.ts';
 import { may, session } from './session.ts';
 import { close } from './term.ts';
-import { answers, problem } from './trouble.ts';
+import { answers, forget, problem } from './trouble.ts';
 import { KEY_FOR, VIEWS } from './views.ts';
 
 const NAME = 'Footfall';
@@ -28,6 +28,7 @@ function leave(): AbortSignal {
 /** Asks what the key may do, until the service says so. */
 async function begin(): Promise<void> {
   const signal = leave();
+  signal.addEventListener('abort', () => forget(session));
   for (let failures = 0; !signal.aborted; failures++) {
     try {
       session.service = await api.service(signal);
@@ -37,10 +38,10 @@ async function begin(): Promise<void> {
       return;
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Problem && error.status === 401) return showKeyForm(hasKey() ? 'wrong' : 'none');
       const again = error instanceof Away || (error instanceof Problem && error.retryAfter !== undefined);
+      answers(session, !again);
+      if (error instanceof Problem && error.status === 401) return showKeyForm(hasKey() ? 'wrong' : 'none');
       if (!again) return fill(main, problem(error));
-      answers(session, false);
       await after(Math.min(1000 * 2 ** failures, 10_000), signal);
     }
   }
@@ -125,7 +126,6 @@ function show(): void {
   const heading = h('h1', { tabindex: -1 }, title);
   const root = h('div', { class: 'view' });
   fill(main, heading, root);
-  main.classList.remove('stale');
   if (!view)
     fill(
       root,

@@ -10,12 +10,29 @@ import { load } from './trouble.ts';
 
 const BETWEEN = 2000; // ms
 
-export function receiptPart(receipt: Receipt, context: Context): HTMLElement {
+/** Its links lead to other places: `leave` comes before. */
+export function receiptPart(
+  receipt: Receipt,
+  context: Context,
+  leave: () => void = () => undefined,
+): HTMLElement {
   const { user_id, erased_at, keys_deleted, counts_corrected, scan, residue, archive, erasure_id } = receipt;
   const archived = figure('Archive', 'archiveForgot', STATES[archive], archive === 'none' && 'there is none');
   const isComplete = scan === 'complete';
   const json = h('div', {}, copyable(JSON.stringify(receipt, null, 2), 'the receipt'));
   const waiting = h('div', { class: 'said' });
+  const look = h(
+    'a',
+    {
+      href: hashOf('user', user_id),
+      onclick: () => {
+        leave();
+        // Where the address is the same, nothing would happen by itself.
+        if (look.hash === location.hash) dispatchEvent(new HashChangeEvent('hashchange'));
+      },
+    },
+    'Look at the profile as it is now',
+  );
   const element = h(
     'div',
     {},
@@ -45,17 +62,8 @@ export function receiptPart(receipt: Receipt, context: Context): HTMLElement {
       ),
     waiting,
     part('Receipt', json),
-    h(
-      'p',
-      {},
-      h('a', { href: hashOf('user', user_id), onclick: () => again() }, 'Look at the profile as it is now'),
-      ', or ',
-      h('a', { href: hashOf('user') }, 'at another user'),
-      '.',
-    ),
+    h('p', {}, look, ', or ', h('a', { href: hashOf('user'), onclick: leave }, 'at another user'), '.'),
   );
-  // The address is the same, so nothing would happen by itself.
-  const again = () => dispatchEvent(new HashChangeEvent('hashchange'));
 
   if (archive === 'pending' && erasure_id) {
     fill(waiting, h('p', {}, 'The archive has not forgotten yet; this page asks until it has.'));

@@ -41,11 +41,12 @@ export function hearSamples({ signal, root, wrongKey }: Context, show: (sample: 
     while (secondsOf(sample) - secondsOf(history[0]!) > KEPT) history.shift();
     show(sample);
   };
-  const hears = {
-    event,
-    lost: () => answers(who, false),
-    refused: (refusal: Problem) => (refusal.status === 401 ? wrongKey() : root.prepend(problem(refusal))),
+  const refused = (refusal: Problem) => {
+    answers(who, true);
+    if (refusal.status === 401) wrongKey();
+    else root.prepend(problem(refusal));
   };
+  const hears = { event, lost: () => answers(who, false), refused };
   listen('v1/live', hears, signal);
 }
 

@@ -28,7 +28,7 @@ export async function listen(path: string, hears: Hears, signal: AbortSignal): P
     document.addEventListener('visibilitychange', rest);
     let wait: number | undefined;
     try {
-      const answer = await ask(path, { signal: connection.signal });
+      const answer = await soon(ask(path, { signal: connection.signal }), stop);
       await read(answer, stop, {
         event(name, data) {
           failures = 0;
@@ -72,15 +72,19 @@ function shown(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** A connection that went without a word is known by its silence. */
+/** A connection that went without a word is known by its silence, and a service that stands still, too. */
+function soon<T>(word: Promise<T>, stop: () => void): Promise<T> {
+  const timer = setTimeout(stop, SILENCE);
+  return word.finally(() => clearTimeout(timer));
+}
+
 async function read(answer: Response, stop: () => void, to: Parsed): Promise<void> {
   if (!answer.body) throw new Away();
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();
   const parse = parser(to);
   for (;;) {
-    const timer = setTimeout(stop, SILENCE);
-    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+    const { done, value } = await soon(reader.read(), stop);
     if (done) return;
     parse(decoder.decode(value, { stream: true }));
   }

@@ -39,7 +39,8 @@ function open(button: HTMLElement, meaning: Meaning): void {
   clearTimeout(leaving);
   if (shownBy === button) return;
   close();
-  if (!popover.isConnected) button.closest('main')?.append(popover);
+  const around = button.closest('dialog, main'); // what is outside of a dialog can't be pointed at
+  if (popover.parentElement !== around) around?.append(popover);
   fill(popover, meaningOf(meaning, session.service));
   popover.showPopover();
   button.setAttribute('aria-describedby', popover.id);
@@ -72,7 +73,11 @@ export function close(): void {
 
 popover.addEventListener('pointerenter', () => clearTimeout(leaving));
 popover.addEventListener('pointerleave', leave);
-addEventListener('keydown', (event) => event.key === 'Escape' && close());
+addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape' || !shownBy) return;
+  event.preventDefault(); // a dialog around it stays
+  close();
+});
 addEventListener('pointerdown', (event) => {
   const at = event.target as Node;
   if (!popover.contains(at) && !shownBy?.contains(at)) close();
@@ -86,5 +91,5 @@ addEventListener(
     if (bottom < 0 || top > innerHeight) close();
     else place(shownBy);
   },
-  { passive: true },
+  { passive: true, capture: true }, // a dialog scrolls by itself
 );

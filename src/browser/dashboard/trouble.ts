@@ -10,17 +10,22 @@ const away = new Set<object>();
 
 /** Says for one of those who ask whether the service answers. */
 export function answers(who: object, does: boolean): void {
-  const before = away.size > 0;
   if (does) away.clear();
   else away.add(who);
-  if (away.size > 0 === before) return;
-  main.classList.toggle('stale', away.size > 0);
-  fill(banner, away.size > 0 && 'The service does not answer; trying again…');
+  tell();
 }
 
-/** Nobody waits for it any more. */
+/** This one asks no more. Others may, and find it away. */
 export function forget(who: object): void {
-  if (away.delete(who) && away.size === 0) answers(who, true);
+  away.delete(who);
+  tell();
+}
+
+function tell(): void {
+  const isAway = away.size > 0;
+  if (isAway === banner.hasChildNodes()) return; // said once
+  main.classList.toggle('stale', isAway);
+  fill(banner, isAway && 'The service does not answer; trying again…');
 }
 
 const LONGEST_PAUSE = 30_000; // ms
@@ -60,11 +65,12 @@ export async function load<T>(
       return;
     } catch (error) {
       if (signal.aborted) return;
+      const isAway = error instanceof Away;
+      answers(who, !isAway);
       if (error instanceof Problem && error.status === 401) {
         wrongKey();
         return;
       }
-      const isAway = error instanceof Away;
       const again = isAway || (error instanceof Problem && (error.status === 503 || error.status === 429));
       clearTimeout(said);
       if (!again) {
@@ -75,7 +81,6 @@ export async function load<T>(
       }
       const grown = Math.min(1000 * 2 ** failures, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
       const pause = Math.max((error instanceof Problem && error.retryAfter) || 0, grown);
-      answers(who, !isAway);
       part.classList.add('stale');
       if (isAway) notice.remove();
       else {
