@@ -133,13 +133,15 @@ describe('nobody says that it is tried again when nobody tries', () => {
     json: { title, detail: 'So it is.', code: 'so', status },
   });
 
-  /** No answer at first, and then this one. */
+  /** No answer at first, and this one once it has been said that there is none. */
   async function answerLate(page: Page, url: string, late: ReturnType<typeof refusal>): Promise<void> {
     let isFirst = true;
-    await page.route(url, (route) => {
+    await page.route(url, async (route) => {
       const wasFirst = isFirst;
       isFirst = false;
-      return wasFirst ? route.abort('connectionrefused') : route.fulfill(late);
+      if (wasFirst) return route.abort('connectionrefused');
+      await page.getByText(AWAY).waitFor();
+      return route.fulfill(late);
     });
   }
 
@@ -167,7 +169,6 @@ describe('nobody says that it is tried again when nobody tries', () => {
     const { page } = await stand.open('#/user');
     await answerLate(page, '**/v1/user/ann', refusal(status, title));
     await go(page, '#/user/ann', 'User ann');
-    await page.getByText(AWAY).waitFor();
     await page.getByRole('alert').getByText(`${title}. So it is.`).waitFor();
     expect(await banner(page)).toBe('');
   });
@@ -181,7 +182,6 @@ describe('nobody says that it is tried again when nobody tries', () => {
     await answerLate(page, url, refusal(401, 'Unauthorized'));
     if (hash) await go(page, hash, title);
     else await page.reload();
-    await page.getByText(AWAY).waitFor();
     await heading(page, 'A key, please').waitFor();
     expect(await banner(page)).toBe('');
   });
@@ -194,7 +194,6 @@ describe('nobody says that it is tried again when nobody tries', () => {
     await answerLate(page, url, refusal(403, 'Forbidden'));
     if (hash) await go(page, hash, 'Live');
     else await page.reload();
-    await page.getByText(AWAY).waitFor();
     await page.getByRole('alert').getByText('Forbidden. So it is.').waitFor();
     expect(await banner(page)).toBe('');
   });

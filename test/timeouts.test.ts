@@ -107,10 +107,10 @@ describe('is closed', () => {
     const connection = await open(service);
     connection.socket.pause();
     // More than the buffers on the way hold, and fewer requests than a connection may have under way.
-    const body = JSON.stringify({ user_ids: Array.from({ length: 500 }, (_, i) => `${i}`) });
+    const body = JSON.stringify({ user_ids: Array.from({ length: 500 }, (_, i) => 'u'.repeat(100) + i) });
     const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
-    connection.socket.write(`POST /v1/users/profiles HTTP/1.1\r\n${head}\r\n\r\n${body}`.repeat(60));
-    await until('its answers wait', async () => (await underWay(service)) > 20);
+    connection.socket.write(`POST /v1/users/profiles HTTP/1.1\r\n${head}\r\n\r\n${body}`.repeat(99));
+    await until('its answers wait', async () => (await underWay(service)) > 10);
     await until('nothing of it is under way', async () => (await underWay(service)) === 1);
   });
 });
