@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type ConfigError, readConfig } from '../src/config.ts';
 import { sendRequest } from './support/http.ts';
-import { type Service, until, useProcesses, viewOf } from './support/process.ts';
+import { type Service, sendTo, until, useProcesses, viewOf } from './support/process.ts';
 
 const processes = useProcesses();
 
@@ -104,12 +104,12 @@ describe('is closed', () => {
 
   test('one who does not read the answers', async () => {
     const service = await processes.start(LIMITS);
+    const views = Array.from({ length: 1000 }, (_, i) => JSON.parse(viewOf('ann', `e${i}`)));
+    await sendTo(service.port, 'POST', '/v1/pages', JSON.stringify(views));
     const connection = await open(service);
     connection.socket.pause();
     // More than the buffers on the way hold, and fewer requests than a connection may have under way.
-    const body = JSON.stringify({ user_ids: Array.from({ length: 500 }, (_, i) => 'u'.repeat(100) + i) });
-    const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
-    connection.socket.write(`POST /v1/users/profiles HTTP/1.1\r\n${head}\r\n\r\n${body}`.repeat(99));
+    connection.socket.write('GET /v1/user/ann/export HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(99));
     await until('its answers wait', async () => (await underWay(service)) > 10);
     await until('nothing of it is under way', async () => (await underWay(service)) === 1);
   });
