@@ -10,6 +10,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', `<rootDir>/test/faults/(?!(${FAULTS})[.])`],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }] },
   testTimeout: 30_000,
-  // Jest would leave one core to itself, and most of these wait for servers.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // Jest would leave one core to itself, and most of these wait: for servers, for timeouts.
+  maxWorkers: Math.max(3, availableParallelism() - 1),
 };

@@ -2,7 +2,7 @@
 
 import { Redis } from 'ioredis';
 import { crc16 } from '../src/redis/shards.ts';
-import { audit, useLedger } from './support/ledger.ts';
+import { audit, useLedger, userId } from './support/ledger.ts';
 import { KEYS } from './support/marks.ts';
 import { until, useProcesses } from './support/process.ts';
 import { startProxy } from './support/proxy.ts';
@@ -153,6 +153,12 @@ test('the ledger sends again what was not answered, and allows for what it never
   await until('calls are in flight', () => once.inFlight() > 5 && again.inFlight() > 5);
   expect(again.strike()).toBeGreaterThan(5);
   await until('an outage', () => again.outage() > 400);
+  const stored = async () => {
+    const keys = await store.redis.keys(`*${userId(2, 0).slice(0, -1)}*:stats`);
+    const views = await Promise.all(keys.map((key) => store.redis.hget(key, 'views')));
+    return views.reduce((sum, n) => sum + Number(n), 0);
+  };
+  await until('some count that nobody heard of', async () => (await stored()) > again.acknowledged() + 5);
   proxy.cut();
   proxy.set('pass');
   const [given, repeated] = [await once.finish(), await again.finish()];
