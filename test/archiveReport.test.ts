@@ -2,7 +2,7 @@
 
 import pg from 'pg';
 import request from 'supertest';
-import type { SiteReport } from '../src/sites/sites.ts';
+import type { SiteReport } from '../src/answers.ts';
 import { DAY, dateOf, dayOf, HOUR } from '../src/time.ts';
 import { type Archived, useArchives } from './support/archive.ts';
 import { at, click, NOW, TODAY, view } from './support/lua.ts';

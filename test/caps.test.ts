@@ -1,7 +1,7 @@
 // Names have no end; what is kept of them does. What finds no place of its own is counted as such, where an operator
 // sees it.
 
-import type { SiteReport } from '../src/sites/sites.ts';
+import type { SiteReport } from '../src/answers.ts';
 import { type Api, iso, startApi, stopServer } from './support/http.ts';
 import { useRedis } from './support/redis.ts';
 import { NOON } from './support/service.ts';

@@ -1,6 +1,6 @@
 // The dashboard's figures of sites, pages, logins and users: each is what the API says, over weeks of made-up people.
 
-import type { UserVisits } from '../src/profiles/visits.ts';
+import type { UserVisits } from '../src/answers.ts';
 import { DAY, dateOf, dayOf, SECOND } from '../src/time.ts';
 import { eventsOf } from '../src/traffic/visits.ts';
 import {

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { Profile } from '../src/profiles/profiles.ts';
+import type { Profile } from '../src/answers.ts';
 import { dayOf } from '../src/time.ts';
 import {
   type Api,

@@ -3,11 +3,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
+import type { SiteReport } from '../src/answers.ts';
 import { everythingAt } from '../src/archive/replay/plan.ts';
 import type { ReplayOptions } from '../src/archive/replay/replay.ts';
 import { migrate } from '../src/archive/schema.ts';
 import { connectRedis } from '../src/redis/connect.ts';
-import type { SiteReport } from '../src/sites/sites.ts';
 import { DAY, dateOf, dayOf, MINUTE } from '../src/time.ts';
 import { everything } from './support/lua.ts';
 import { usePostgres } from './support/postgres.ts';

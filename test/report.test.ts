@@ -1,4 +1,4 @@
-import type { SiteReport } from '../src/sites/sites.ts';
+import type { SiteReport } from '../src/answers.ts';
 import { DAY, dateOf, dayOf } from '../src/time.ts';
 import { expectProblem, iso, startApi, stopServer, useApi } from './support/http.ts';
 import { useRedis } from './support/redis.ts';

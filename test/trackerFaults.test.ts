@@ -1,6 +1,7 @@
 // The tag where something is in its way: what could not be sent is sent later, and counts once, when it happened.
 
 import type { Page } from 'playwright-core';
+import type { Visitor } from './support/browser.ts';
 import { profileWith, startApi, stopServer } from './support/http.ts';
 import { until } from './support/process.ts';
 import {
@@ -105,11 +106,11 @@ test('the service is away, then there: kept views follow the next one that gets 
   expect((await stand.counts()).paths).toEqual({ '/app/': 1, '/app/x': 1, '/app/y': 1, '/app/z': 1 });
 });
 
-test('two tabs find the same queue: one of them sends it', async () => {
-  const visitor = await stand.visitor();
-  const first = await visitor.open(`${stand.site.url}/app/`);
+/** Two tabs of an offline visitor who has three views to send. What they send is slow, so that both are at it. */
+async function queueOf(visitor: Visitor, site: string): Promise<[Page, Page]> {
+  const first = await visitor.open(`${site}/app/`);
   await settled(first);
-  const second = await visitor.open(`${stand.site.url}/app/`);
+  const second = await visitor.open(`${site}/app/`);
   await settled(second);
   await visitor.context.setOffline(true);
   for (const path of ['/app/1', '/app/2', '/app/3']) {
@@ -117,7 +118,13 @@ test('two tabs find the same queue: one of them sends it', async () => {
     await first.clock.runFor(UNTIL_TITLED);
   }
   await keeps(first, 3);
-  stand.line.set('delay', 100); // so that both are at it
+  stand.line.set('delay', 100);
+  return [first, second];
+}
+
+test('two tabs find the same queue: one of them sends it', async () => {
+  const visitor = await stand.visitor();
+  const [first, second] = await queueOf(visitor, stand.site.url);
   const sent = await stand.more('/v1/page', async () => {
     await visitor.context.setOffline(false);
     await settled(first);
@@ -134,18 +141,8 @@ test('two tabs find the same queue: one of them sends it', async () => {
 test('without TLS there are no locks: two tabs may both send the queue, and it counts once', async () => {
   const visitor = await stand.visitor();
   const site = stand.site.url.replace('127.0.0.1', 'shop.test');
-  const first = await visitor.open(`${site}/app/`);
+  const [first] = await queueOf(visitor, site);
   expect(await first.evaluate('[isSecureContext, typeof navigator.locks]')).toEqual([false, 'undefined']);
-  await settled(first);
-  const second = await visitor.open(`${site}/app/`);
-  await settled(second);
-  await visitor.context.setOffline(true);
-  for (const path of ['/app/1', '/app/2', '/app/3']) {
-    await go(first, path);
-    await first.clock.runFor(UNTIL_TITLED);
-  }
-  await keeps(first, 3);
-  stand.line.set('delay', 100); // so that both are at it
   const sent = await stand.more('/v1/page', async () => {
     await visitor.context.setOffline(false);
     await settled(first);

@@ -1,8 +1,8 @@
 // How a profile's numbers came about: what is shown adds up to what is said, whatever came in whatever order.
 
 import fc from 'fast-check';
+import type { UserVisits } from '../src/answers.ts';
 import type { PageView } from '../src/events/event.ts';
-import type { UserVisits } from '../src/profiles/visits.ts';
 import { Overloaded } from '../src/redis/errors.ts';
 import { DAY, dateOf, dayOf, HOUR, MINUTE, SECOND } from '../src/time.ts';
 import { emptyProfile, expectProblem, startApi, stopServer, useApi, userPath } from './support/http.ts';

@@ -1,18 +1,11 @@
 // What became of an erasure in the archive.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ErasureState } from '../answers.ts';
 import { SECOND } from '../time.ts';
 import { parseReceiptId } from './carry.ts';
 import { fromDatabase, LOOK_UP_WITHIN, type Queryable, within } from './database.ts';
 import type { Outbox } from './outbox.ts';
-
-export interface ErasureState {
-  erasure_id: string;
-  archive: 'pending' | 'done';
-  /** When the archive had forgotten. */
-  done_at: string | null;
-  rows_deleted: number | null;
-}
 
 export interface Erasures {
   /** Undefined where there was no such erasure. */

@@ -1,6 +1,6 @@
 // What is said of a call.
 
-import type { Right } from '../http/keys.ts';
+import type { Right } from '../answers.ts';
 import type { ProblemCode } from '../http/problem.ts';
 import { OUTCOMES } from '../live/totals.ts';
 

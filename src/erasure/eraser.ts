@@ -1,5 +1,6 @@
 // Forget a user, and say what was done.
 
+import type { Receipt, Residue } from '../answers.ts';
 import { receiptId } from '../archive/carry.ts';
 import type { Erasures } from '../archive/erasures.ts';
 import type { Metrics } from '../metrics.ts';
@@ -8,20 +9,7 @@ import type { Confirm } from '../redis/durability.ts';
 import { encodeId, type Keys, markDays } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, DAY, datesBetween, dayOf, WINDOW_DAYS } from '../time.ts';
-import { dropResidue, type Residue } from './residue.ts';
-
-export interface Receipt extends Residue {
-  user_id: string;
-  /** Everything of the user up to then is gone and stays gone. */
-  erased_at: string;
-  keys_deleted: number;
-  /** Counts about everybody that lost this user. */
-  counts_corrected: number;
-  /** Whether the archive has forgotten, too. */
-  archive: 'none' | 'pending' | 'done';
-  /** What to ask after it by, where there is an archive. */
-  erasure_id?: string;
-}
+import { dropResidue } from './residue.ts';
 
 export interface Eraser {
   erase(userId: string): Promise<Receipt>;

@@ -1,16 +1,11 @@
 // Keys of a user that today's layout does not know (an older version's, say). They can only be found by walking the
 // whole keyspace, so the walk has a budget.
 
+import type { Residue } from '../answers.ts';
 import { fromRedis } from '../redis/errors.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
 import { keysOn, primariesOf } from '../redis/nodes.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
-
-export interface Residue {
-  scan: 'complete' | 'incomplete';
-  /** Keys dropped; null when the walk did not get to the end. */
-  residue: number | null;
-}
 
 export interface ResidueOptions {
   redis: FootfallRedis;

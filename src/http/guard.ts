@@ -2,8 +2,9 @@
 // before a body is read.
 
 import type { Request, RequestHandler } from 'express';
+import type { Right } from '../answers.ts';
 import type { Client } from './clients.ts';
-import { type Keyring, may, needs, type Right, type Shown } from './keys.ts';
+import { type Keyring, may, needs, type Shown } from './keys.ts';
 import type { Limits } from './limits.ts';
 import { beginWork } from './measure.ts';
 import type { Overload, Urgency } from './overload.ts';

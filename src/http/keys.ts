@@ -2,11 +2,11 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Right } from '../answers.ts';
 import { Problem } from './problem.ts';
 
 /** What a call needs. */
-export const RIGHTS = ['write', 'read', 'admin', 'metrics'] as const;
-export type Right = (typeof RIGHTS)[number];
+export const RIGHTS: readonly Right[] = ['write', 'read', 'admin', 'metrics'];
 
 /** What keys may do, as bits. */
 const BIT = { write: 1, read: 2, metrics: 4, admin: 8 };

@@ -1,5 +1,6 @@
 // What the scoring service reads.
 
+import type { Profile, ProfileDay } from '../answers.ts';
 import type { Metrics } from '../metrics.ts';
 import { answerOf } from '../redis/calls.ts';
 import { Damaged } from '../redis/errors.ts';
@@ -7,22 +8,6 @@ import { createGrouping, promised, type Waiter } from '../redis/grouping.ts';
 import { encodeId, type Keys } from '../redis/keys.ts';
 import type { FootfallRedis, ProfileReply } from '../redis/scripts.ts';
 import { type Clock, dateOf, datesBetween, dayOf, MINUTE, SECOND, WINDOW_DAYS } from '../time.ts';
-
-/** The product document's names. */
-export interface Profile {
-  user_id: string;
-  number_pages_viewed_in_the_last_7_days: number;
-  time_spent_on_site_in_last_7_days: number;
-  number_of_days_active_in_last_7_days: number;
-  most_viewed_page_in_last_7_days: string | null;
-}
-
-export interface ProfileDay {
-  date: string;
-  views: number;
-  seconds: number;
-  most_viewed_page: string | null;
-}
 
 export interface Profiles {
   of(userId: string): Promise<Profile>;

@@ -1,8 +1,9 @@
 import type { NextFunction, RequestHandler, Response } from 'express';
+import type { Profile } from '../answers.ts';
 import { NOT_STORED, sendJson } from '../http/respond.ts';
 import { checkUserPath } from '../http/validate.ts';
 import type { Waiter } from '../redis/grouping.ts';
-import type { Profile, Profiles } from './profiles.ts';
+import type { Profiles } from './profiles.ts';
 
 /** Waits for a profile on behalf of a request. */
 class ProfileAnswer implements Waiter<Profile> {

@@ -3,6 +3,7 @@
 // What is read is bounded by settings and by MOST_VIEWS, whatever a user has viewed. It is read in one transaction, so that
 // what is shown adds up to what is said.
 
+import type { UserVisits, Visit, VisitDay } from '../answers.ts';
 import { byViews, pairs } from '../inspect/read.ts';
 import { stepTo, type View, viewsOf } from '../inspect/walk.ts';
 import type { Metrics } from '../metrics.ts';
@@ -12,35 +13,6 @@ import { encodeId, type Keys } from '../redis/keys.ts';
 import { assemble, type DaysReply, declaredKeys, type FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, DAY, dateOf, datesBetween, dayOf, SECOND, WINDOW_DAYS } from '../time.ts';
 import { createTurns } from '../turns.ts';
-
-export interface UserVisits {
-  user_id: string;
-  session_gap_seconds: number;
-  /** By views over the window, most first; not all of many. */
-  pages: { name: string; views: number }[];
-  pages_total: number;
-  /** Seven, oldest first. */
-  days: VisitDay[];
-}
-
-export interface VisitDay {
-  date: string;
-  views: number;
-  seconds: number;
-  /** Older views of the day that are not among `visits`. */
-  left_out: number;
-  visits: Visit[];
-}
-
-export interface Visit {
-  at: string;
-  /** Not known of one that came with an event_id, nor of one past MAX_PAGES_PER_USER_DAY. */
-  page: string | null;
-  /** Since the view before, of whatever day of the window; null for the first. */
-  step_seconds: number | null;
-  /** Whether that is time spent. */
-  counted: boolean;
-}
 
 export interface Visits {
   of(userId: string): Promise<UserVisits>;

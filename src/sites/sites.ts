@@ -1,31 +1,13 @@
 // How a site did: views, unique users, types of events, top paths. Each day is counted in one place: in Redis, or in the
 // archive if Redis no longer holds it.
 
+import type { SiteDay, SiteReport } from '../answers.ts';
 import type { History, Past } from '../archive/history.ts';
 import type { Visitors } from '../audiences/visitors.ts';
 import type { EveryShard } from '../redis/everyShard.ts';
 import { type Keys, thing } from '../redis/keys.ts';
 import type { FootfallRedis } from '../redis/scripts.ts';
 import { type Clock, dateOf, dayOf, WINDOW_DAYS } from '../time.ts';
-
-export interface SiteDay {
-  date: string;
-  views: number;
-  unique_users: number;
-}
-
-export interface SiteReport {
-  site_id: string;
-  from: string;
-  to: string;
-  views: number;
-  unique_users: number;
-  /** Whether unique_users is; a day's are, unless it is older than the archive. */
-  exact: boolean;
-  events_by_type: Record<string, number>;
-  top_paths: { path: string; views: number }[];
-  days: SiteDay[];
-}
 
 export interface Sites {
   today(): number;

@@ -1,7 +1,7 @@
 // The description as tools get it, and what checks answers by it.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
-import type { ErasureState } from '../../src/archive/erasures.ts';
+import type { ErasureState } from '../../src/answers.ts';
 import { openapi } from '../../src/description/openapi.ts';
 import {
   callsIn,

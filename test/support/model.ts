@@ -1,10 +1,9 @@
 // The service as it would be written if nothing had to be fast: all accepted events in a list, everything worked out
 // again from it at every question. It shares no code with the service, so that both are unlikely to be wrong alike.
 
+import type { Profile, ProfileDay, SiteReport } from '../../src/answers.ts';
 import type { Event, PageView, SiteEvent } from '../../src/events/event.ts';
-import type { Profile, ProfileDay } from '../../src/profiles/profiles.ts';
 import type { Outcome } from '../../src/redis/recorder.ts';
-import type { SiteReport } from '../../src/sites/sites.ts';
 import { type Asked, type Counted, correctionsOf, createCounts, dateOf, daysAfter } from './modelOfCounts.ts';
 
 export interface ModelSettings {

@@ -1,8 +1,8 @@
 // The model's counts about everybody, from the list of all events. A set of users at every question: the very thing that
 // the service must do without.
 
+import type { SiteReport } from '../../src/answers.ts';
 import type { Event, PageView } from '../../src/events/event.ts';
-import type { SiteReport } from '../../src/sites/sites.ts';
 import type { Model } from './model.ts';
 
 export const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);

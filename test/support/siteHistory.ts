@@ -1,8 +1,8 @@
 // A site's report as it would be written if nothing had to be fast: all that was ever taken in, in a list. It shares no code
 // with the service.
 
+import type { SiteReport } from '../../src/answers.ts';
 import type { PageView, SiteEvent } from '../../src/events/event.ts';
-import type { SiteReport } from '../../src/sites/sites.ts';
 import { dateOf, daysAfter } from './modelOfCounts.ts';
 
 export type OfSite = (PageView & { siteId: string }) | SiteEvent;

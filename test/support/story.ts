@@ -2,10 +2,10 @@
 // count about everybody.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { SiteReport } from '../../src/answers.ts';
 import type { Event } from '../../src/events/event.ts';
 import { thing } from '../../src/redis/keys.ts';
 import type { FootfallRedis } from '../../src/redis/scripts.ts';
-import type { SiteReport } from '../../src/sites/sites.ts';
 import { DAY, dateOf, dayOf, MINUTE, WINDOW_DAYS } from '../../src/time.ts';
 import { createAgeing } from './ageing.ts';
 import { createModel } from './model.ts';

@@ -1,77 +1,7 @@
 // The calls of the service. The key is kept for this tab only, and goes in a header, never in an address.
 
+import type { ErasureState, Profile, Receipt, Service, SiteReport, UserVisits } from '../../answers.ts';
 import { encodeId } from './routes.ts';
-
-export type Right = 'write' | 'read' | 'admin' | 'metrics';
-
-/** What `GET /v1/key` says. */
-export interface Service {
-  keys: boolean;
-  may: Right[];
-  archive: boolean;
-  time_spent_unit: 'minutes' | 'seconds';
-  session_gap_seconds: number;
-  report_days: number;
-}
-
-export interface Profile {
-  user_id: string;
-  number_pages_viewed_in_the_last_7_days: number;
-  time_spent_on_site_in_last_7_days: number;
-  number_of_days_active_in_last_7_days: number;
-  most_viewed_page_in_last_7_days: string | null;
-}
-
-export interface Visit {
-  at: string;
-  page: string | null;
-  step_seconds: number | null;
-  counted: boolean | null;
-}
-
-export interface VisitDay {
-  date: string;
-  views: number;
-  seconds: number;
-  left_out?: number;
-  visits: Visit[];
-}
-
-export interface Visits {
-  session_gap_seconds: number;
-  pages: { name: string; views: number }[];
-  pages_total: number;
-  days: VisitDay[];
-}
-
-export interface Report {
-  site_id: string;
-  from: string;
-  to: string;
-  views: number;
-  unique_users: number;
-  exact: boolean;
-  events_by_type: Record<string, number>;
-  top_paths: { path: string; views: number }[];
-  days: { date: string; views: number; unique_users: number }[];
-}
-
-export interface Receipt {
-  user_id: string;
-  erased_at: string;
-  keys_deleted: number;
-  counts_corrected: number;
-  scan: 'complete' | 'incomplete';
-  residue: number | null;
-  archive: 'none' | 'pending' | 'done';
-  erasure_id?: string;
-}
-
-export interface Erasure {
-  archive: 'pending' | 'done';
-  done_at?: string;
-  rows_deleted?: number;
-}
 
 /** The service does not answer at all. */
 export class Away extends Error {}
@@ -161,9 +91,9 @@ const user = (id: string) => `v1/user/${encodeId(id)}`;
 export const api = {
   service: (signal: AbortSignal) => call<Service>('v1/key', signal),
   profile: (id: string, signal: AbortSignal) => call<Profile>(user(id), signal),
-  visits: (id: string, signal: AbortSignal) => call<Visits>(`${user(id)}/visits`, signal),
+  visits: (id: string, signal: AbortSignal) => call<UserVisits>(`${user(id)}/visits`, signal),
   report: (site: string, from: string, to: string, signal: AbortSignal) =>
-    call<Report>(`v1/site/${encodeId(site)}/report?${new URLSearchParams({ from, to })}`, signal),
+    call<SiteReport>(`v1/site/${encodeId(site)}/report?${new URLSearchParams({ from, to })}`, signal),
   visitors: (query: Record<string, string>, signal: AbortSignal) =>
     call<{ distinct_visitors: number }>(`v1/page/visitors?${new URLSearchParams(query)}`, signal),
   logins: (unit: 'date' | 'month', value: string, signal: AbortSignal) =>
@@ -176,5 +106,5 @@ export const api = {
   /** It goes on to its end where one has left meanwhile. */
   erase: (id: string) => call<Receipt>(user(id), new AbortController().signal, 'DELETE'),
   erasure: (id: string, signal: AbortSignal) =>
-    call<Erasure>(`v1/erasures/${encodeURIComponent(id)}`, signal),
+    call<ErasureState>(`v1/erasures/${encodeURIComponent(id)}`, signal),
 };

@@ -1,6 +1,7 @@
 // Erasing a user: says what it will do, asks for the id to be typed, and shows the receipt.
 
-import { Away, api, Problem, type Receipt } from './api.ts';
+import type { Receipt } from '../../answers.ts';
+import { Away, api, Problem } from './api.ts';
 import type { Context } from './context.ts';
 import { append, fill, h } from './dom.ts';
 import { field } from './forms.ts';

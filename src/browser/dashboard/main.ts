@@ -1,6 +1,7 @@
 // The page: who may see what, where one is, and one view at a time.
 
-import { Away, api, hasKey, Problem, type Right, setKey } from './api.ts';
+import type { Right } from '../../answers.ts';
+import { Away, api, hasKey, Problem, setKey } from './api.ts';
 import { after, fill, h } from './dom.ts';
 import { askForKey } from './key.ts';
 import { hashOf, readRoute, type Section } from './routes.ts';

@@ -1,6 +1,6 @@
 // What each figure means, in the words of docs/design.md.
 
-import type { Service } from './api.ts';
+import type { Service } from '../../answers.ts';
 import { duration } from './format.ts';
 
 export const MEANINGS = {

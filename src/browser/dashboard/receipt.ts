@@ -1,6 +1,7 @@
 // What an erasure did, for people and for the files.
 
-import { api, type Erasure, type Receipt } from './api.ts';
+import type { ErasureState, Receipt } from '../../answers.ts';
+import { api } from './api.ts';
 import type { Context } from './context.ts';
 import { after, fill, h } from './dom.ts';
 import { count, moment, plural } from './format.ts';
@@ -72,7 +73,7 @@ export function receiptPart(
       waiting,
       (signal) => untilDone(erasure_id, signal),
       (done) => {
-        const rows = done.rows_deleted === undefined ? '' : plural(done.rows_deleted, 'row');
+        const rows = done.rows_deleted === null ? '' : plural(done.rows_deleted, 'row');
         archived.set(STATES.done, rows);
         fill(
           waiting,
@@ -87,7 +88,7 @@ export function receiptPart(
 
 const STATES = { none: '–', pending: 'pending', done: 'done' };
 
-async function untilDone(id: string, signal: AbortSignal): Promise<Erasure> {
+async function untilDone(id: string, signal: AbortSignal): Promise<ErasureState> {
   for (;;) {
     const state = await api.erasure(id, signal);
     if (state.archive === 'done') return state;

@@ -1,6 +1,6 @@
 // What this tab knows: what the service is like, what the key may do, and which sites were looked at.
 
-import type { Right, Service } from './api.ts';
+import type { Right, Service } from '../../answers.ts';
 
 export const session: { service?: Service } = {};
 

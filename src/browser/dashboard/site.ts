@@ -1,6 +1,7 @@
 // How a site did, day by day.
 
-import { api, now, Problem, type Report } from './api.ts';
+import type { SiteReport } from '../../answers.ts';
+import { api, now, Problem } from './api.ts';
 import { chart, someDays } from './charts.ts';
 import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
@@ -52,7 +53,7 @@ export function sitePage(context: Context): void {
 }
 
 /** As far back as there is something: what is not kept any more is refused with the first day that is. */
-async function ask(id: string, days: number, signal: AbortSignal): Promise<Report> {
+async function ask(id: string, days: number, signal: AbortSignal): Promise<SiteReport> {
   const to = dateOf(now());
   const from = addDays(to, 1 - days);
   try {
@@ -64,7 +65,7 @@ async function ask(id: string, days: number, signal: AbortSignal): Promise<Repor
   }
 }
 
-function show(body: HTMLElement, report: Report, asked: number, signal: AbortSignal): void {
+function show(body: HTMLElement, report: SiteReport, asked: number, signal: AbortSignal): void {
   const { days, views, unique_users: users, exact, events_by_type, top_paths } = report;
   const byDay = chart({
     what: `Views and unique users a day, ${day(report.from)} to ${day(report.to)}`,

@@ -1,6 +1,6 @@
 // How the time spent came about: every view in order of time, and which of the steps between them counted.
 
-import type { Profile, Visit, VisitDay, Visits } from './api.ts';
+import type { Profile, UserVisits, Visit, VisitDay } from '../../answers.ts';
 import { h } from './dom.ts';
 import { clock, count, day, duration, plural } from './format.ts';
 import { name, part, table } from './parts.ts';
@@ -10,11 +10,11 @@ import { term } from './term.ts';
 /** So many may be shown before somebody asks. */
 const FEW = 25;
 
-export function timePart(profile: Profile, { days, session_gap_seconds: gap }: Visits): HTMLElement {
-  const steps = days.flatMap(({ visits }) => visits).filter(({ counted }) => counted !== null);
+export function timePart(profile: Profile, { days, session_gap_seconds: gap }: UserVisits): HTMLElement {
+  const steps = days.flatMap(({ visits }) => visits);
   const counted = steps.filter(({ counted }) => counted);
   const tooLong = steps.filter(({ counted, step_seconds }) => !counted && step_seconds !== null).length;
-  const leftOut = days.reduce((sum, { left_out = 0 }) => sum + left_out, 0);
+  const leftOut = days.reduce((sum, { left_out }) => sum + left_out, 0);
   const seconds = days.reduce((sum, day) => sum + day.seconds, 0);
   const unit = session.service?.time_spent_unit ?? 'minutes';
   const total = profile.time_spent_on_site_in_last_7_days;
@@ -45,7 +45,7 @@ export function timePart(profile: Profile, { days, session_gap_seconds: gap }: V
 const sumOf = (steps: Visit[]) => steps.reduce((sum, { step_seconds }) => sum + (step_seconds ?? 0), 0);
 
 function dayPart(
-  { date, views, seconds, visits, left_out = 0 }: VisitDay,
+  { date, views, seconds, visits, left_out }: VisitDay,
   gap: number,
   open: boolean,
 ): HTMLElement {
@@ -76,11 +76,7 @@ function dayPart(
 
 function stepOf({ step_seconds: step, counted }: Visit, gap: number): HTMLElement {
   if (step === null) {
-    return h(
-      'span',
-      { class: 'quiet' },
-      counted === null ? 'the view before is not listed' : 'the first view',
-    );
+    return h('span', { class: 'quiet' }, 'the first view');
   }
   if (counted) return h('span', { class: 'counted' }, `+ ${duration(step)}`);
   return h('span', { class: 'quiet' }, `${duration(step)}: longer than ${duration(gap)}, not counted`);

@@ -1,6 +1,7 @@
 // One user: what they did in the last seven days, and how each number came about.
 
-import { api, type Profile, type Visits } from './api.ts';
+import type { Profile, UserVisits } from '../../answers.ts';
+import { api } from './api.ts';
 import type { Context } from './context.ts';
 import { fill, h } from './dom.ts';
 import { erasePart } from './erase.ts';
@@ -53,7 +54,7 @@ export function userPage(context: Context): void {
   ).then((problem) => problem?.status === 400 && rights.remove()); // no id; what is damaged, erasing repairs
 }
 
-function numbers(profile: Profile, { pages_total }: Visits): HTMLElement {
+function numbers(profile: Profile, { pages_total }: UserVisits): HTMLElement {
   const unit = session.service?.time_spent_unit ?? 'minutes';
   const most = profile.most_viewed_page_in_last_7_days;
   return figures(
@@ -74,7 +75,7 @@ function numbers(profile: Profile, { pages_total }: Visits): HTMLElement {
   );
 }
 
-function rest(profile: Profile, visits: Visits, signal: AbortSignal): HTMLElement[] {
+function rest(profile: Profile, visits: UserVisits, signal: AbortSignal): HTMLElement[] {
   const { pages, pages_total } = visits;
   return [
     h(

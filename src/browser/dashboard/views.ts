@@ -1,6 +1,6 @@
 // Which views there are.
 
-import type { Right } from './api.ts';
+import type { Right } from '../../answers.ts';
 import type { Context } from './context.ts';
 import { livePage } from './live.ts';
 import { loginsPage } from './logins.ts';

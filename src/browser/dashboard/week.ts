@@ -1,6 +1,6 @@
 // A user's seven days as bars: how much was viewed, and for how long.
 
-import type { Visits } from './api.ts';
+import type { UserVisits } from '../../answers.ts';
 import { chart, someDays } from './charts.ts';
 import { h } from './dom.ts';
 import { count, day, dayAlone, duration } from './format.ts';
@@ -9,7 +9,7 @@ import { term } from './term.ts';
 
 const SECONDS = 60;
 
-export function weekPart({ days }: Visits, signal: AbortSignal): HTMLElement {
+export function weekPart({ days }: UserVisits, signal: AbortSignal): HTMLElement {
   const bars = (what: string, label: string, write: (value: number) => string, areWhole: boolean) =>
     chart({
       what: `${what}, ${day(days[0]!.date)} to ${day(days.at(-1)!.date)}`,
