@@ -52,6 +52,8 @@ export interface StartOptions {
   through?: string[];
   /** In place of all of that. */
   command?: string[];
+  /** One that is waited for to its end is killed after so long, ms; what it has said until then is told. */
+  within?: number;
 }
 
 export interface Processes {
@@ -172,7 +174,7 @@ export function useProcesses(): Processes {
     },
     async startToEnd(settings, options) {
       const { ended, out, err, kill } = begin(settings, options);
-      const late = setTimeout(() => kill('SIGKILL'), 25_000);
+      const late = setTimeout(() => kill('SIGKILL'), options?.within ?? 25_000);
       const how = await ended;
       clearTimeout(late);
       return { ...how, out: out(), err: err() };
