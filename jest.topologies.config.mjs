@@ -7,5 +7,4 @@ const BEHAVIOUR =
 export default {
   ...base,
   testMatch: [`<rootDir>/test/{${BEHAVIOUR}}.test.ts`, '<rootDir>/test/lua/*.test.ts'],
-  testTimeout: 60_000,
 };

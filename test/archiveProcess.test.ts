@@ -33,7 +33,7 @@ const send = (port: number, user_id: string, more = {}) =>
   ask(port, '/v1/page', { body: JSON.stringify({ user_id, name: 'Home', ...more }) });
 
 const carriedTo = (url: string, rows: number) =>
-  until(`${rows} rows`, async () => (await countRows(url)) === rows, { within: 20_000 });
+  until(`${rows} rows`, async () => (await countRows(url)) === rows);
 
 /** The workers of a service: its children that carry the archive. */
 const workersOf = () =>
@@ -231,7 +231,7 @@ test('at OUTBOX_LIMIT events are refused, reads and erasures go on; it is said b
     statuses.push((await ask(port, '/v1/pages', { body: batch(statuses.length) })).status);
     if (statuses.length === 15) {
       const degraded = async () => JSON.parse((await service.get('/readyz')).text).status === 'degraded';
-      await until('degraded is said', degraded, { within: 10_000 });
+      await until('degraded is said', degraded);
     }
   }
   expect(statuses.length).toBeGreaterThan(15);

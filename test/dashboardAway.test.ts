@@ -167,6 +167,7 @@ describe('nobody says that it is tried again when nobody tries', () => {
     [400, 'Invalid'],
   ])('since a part is answered %i', async (status, title) => {
     const { page } = await stand.open('#/user');
+    await heading(page, 'User').waitFor(); // or what it asks first would be the answer that does not come
     await answerLate(page, '**/v1/user/ann', refusal(status, title));
     await go(page, '#/user/ann', 'User ann');
     await page.getByRole('alert').getByText(`${title}. So it is.`).waitFor();
@@ -179,6 +180,7 @@ describe('nobody says that it is tried again when nobody tries', () => {
     ['the page', '', '', '**/v1/key'],
   ])('since a key is asked for by %s', async (_, hash, title, url) => {
     const { page } = await stand.open('#/user');
+    await heading(page, 'User').waitFor(); // or what it asks first would be the answer that does not come
     await answerLate(page, url, refusal(401, 'Unauthorized'));
     if (hash) await go(page, hash, title);
     else await page.reload();
@@ -191,6 +193,7 @@ describe('nobody says that it is tried again when nobody tries', () => {
     ['the page', '', '**/v1/key'],
   ])('since %s is refused', async (_, hash, url) => {
     const { page } = await stand.open('#/user');
+    await heading(page, 'User').waitFor(); // or what it asks first would be the answer that does not come
     await answerLate(page, url, refusal(403, 'Forbidden'));
     if (hash) await go(page, hash, 'Live');
     else await page.reload();

@@ -125,7 +125,7 @@ describe('a generated client', () => {
     symlinkSync(MODULES, join(dir, 'node_modules'));
     await run(process.execPath, [bin('oazapfts'), 'openapi.json', 'client.ts'], { cwd: dir });
     mkdirSync(join(dir, 'made'));
-  }, 60_000);
+  });
   afterAll(async () => {
     await stopServer(api.server);
     rmSync(dir, { recursive: true });
@@ -160,5 +160,5 @@ describe('a generated client', () => {
       readMetrics: [200, expect.stringMatching(/^# HELP/)],
       readDescription: [200, DOCUMENT],
     });
-  }, 60_000);
+  });
 });

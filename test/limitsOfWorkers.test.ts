@@ -4,7 +4,6 @@ import { Agent, type OutgoingHttpHeaders, request } from 'node:http';
 import { type Service, until, useProcesses, viewOf } from './support/process.ts';
 
 const processes = useProcesses();
-jest.setTimeout(60_000);
 
 const AT_ONCE = 10; // seconds' worth
 const PER_SECOND = 60; // a slow machine must be able to send twice that

@@ -11,7 +11,6 @@ import { startRedis, type TestRedis } from './support/redis.ts';
 import { type Cluster, startCluster } from './support/topologies.ts';
 
 const processes = useProcesses();
-jest.setTimeout(120_000); // to a cluster it takes a busy machine half a minute
 
 const USERS = Array.from({ length: 40 }, (_, i) => `${['ann', 'b:{0}', '019mr8mf4r', '*', 'ü'][i % 5]}${i}`);
 const PAGES = ['Home', '#1', 'x'.repeat(60), 'Preise'];
@@ -77,7 +76,7 @@ const peopleIn = (told: Record<string, unknown>) =>
 
 async function run(settings: Settings, args: string[]) {
   const command = [process.execPath, `${__dirname}/../dist/reshard/command.js`, ...args];
-  return processes.startToEnd(settings, { command, within: 100_000 });
+  return processes.startToEnd(settings, { command });
 }
 
 let redis: TestRedis;

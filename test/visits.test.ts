@@ -371,7 +371,7 @@ test('whatever comes in whatever order, it adds up to the profile', async () => 
     }),
     { numRuns: 150 },
   );
-}, 60_000);
+});
 
 overEachRedis((redis, cluster) => {
   test('all of it lies in one slot', async () => {

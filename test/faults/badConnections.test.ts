@@ -66,7 +66,9 @@ test.each(FAULTS)('%s', async (fault, make) => {
   await more(running, long(1200, 300));
   await running.finish();
   const files = () => openFilesOf(service.pid);
-  await until('all sockets are closed', () => files() <= filesBefore).catch(() => undefined);
+  await until('all sockets are closed', () => files() <= filesBefore, { within: 20_000 }).catch(
+    () => undefined,
+  );
   const [mostOpen, mostFiles] = [Math.max(...open), Math.max(...opened)];
   await conclude('6', fault, stand, running, {
     strikes,

@@ -70,9 +70,7 @@ export function useArchives() {
         return { worker, metrics: () => metrics.registry.metrics(), log };
       },
       carried: async () => {
-        await until('the outbox is empty', async () => (await outbox.backlog()).entries === 0, {
-          within: 20_000,
-        });
+        await until('the outbox is empty', async () => (await outbox.backlog()).entries === 0);
       },
       async rows() {
         const { rows } = await pool.query<ArchiveRow>(

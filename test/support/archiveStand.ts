@@ -134,15 +134,11 @@ export async function holdTable(
 
 /** Resolves once a worker has the shard, with the session that has it. */
 export const shardIsHeld = (url: string): Promise<number> =>
-  until(
-    'a worker has the shard',
-    async () => {
-      const held = `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+  until('a worker has the shard', async () => {
+    const held = `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
-      return (await queryAt<{ pid: number }>(url, held).catch(() => []))[0]?.pid;
-    },
-    { within: 20_000 },
-  );
+    return (await queryAt<{ pid: number }>(url, held).catch(() => []))[0]?.pid;
+  });
 
 /** All that was in the outbox by then has left it, whatever has come since. Gives how long that took from then on, ms. */
 export async function drained(redis: FootfallRedis, within: number): Promise<number> {

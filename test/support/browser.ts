@@ -120,7 +120,7 @@ export function useBrowser(): TestBrowser {
 }
 
 /** Shorter than Jest's, so that what was waited for in vain is said. */
-const PATIENCE = 20_000; // ms
+const PATIENCE = 60_000; // ms
 /** Chromium's number for it. */
 const BLOCKED = 2;
 /** As an icon is when the page is left before it has come. */

@@ -52,8 +52,6 @@ export interface StartOptions {
   through?: string[];
   /** In place of all of that. */
   command?: string[];
-  /** One that is waited for to its end is killed after so long, ms; what it has said until then is told. */
-  within?: number;
 }
 
 export interface Processes {
@@ -174,7 +172,7 @@ export function useProcesses(): Processes {
     },
     async startToEnd(settings, options) {
       const { ended, out, err, kill } = begin(settings, options);
-      const late = setTimeout(() => kill('SIGKILL'), options?.within ?? 25_000);
+      const late = setTimeout(() => kill('SIGKILL'), 90_000);
       const how = await ended;
       clearTimeout(late);
       return { ...how, out: out(), err: err() };
@@ -215,7 +213,7 @@ export function sendTo(
 export async function until<T>(
   what: string,
   holds: () => T | Promise<T>,
-  { within = 20_000, every = 10 } = {},
+  { within = 60_000, every = 10 } = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + within;
   for (;;) {
