@@ -11,5 +11,5 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }] },
   testTimeout: 120_000, // for what hangs; no test fails because a machine is busy
   // Jest would leave one core to itself, and most of these wait: for servers, for timeouts.
-  maxWorkers: Math.max(3, availableParallelism() - 1),
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };

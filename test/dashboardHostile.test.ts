@@ -2,6 +2,7 @@
 
 import type { Page } from 'playwright-core';
 import { figuresOn, go, loaded, part, useDashboard } from './support/dashboard.ts';
+import { until } from './support/process.ts';
 
 const stand = useDashboard();
 const { api } = stand;
@@ -52,8 +53,8 @@ test.each(NAMES)('%s', async (_what, text) => {
 
   await page.getByLabel('Site', { exact: true }).fill(site);
   await page.getByRole('button', { name: 'Show site' }).click();
+  await until('the site is shown', async () => (await title.textContent()) === `Site ${site}`);
   await loaded(page);
-  expect(await title.textContent()).toBe(`Site ${site}`);
   expect(await figuresOn(page)).toMatchObject({
     Views: ['4'],
     'Unique users': ['2', 'exact'],

@@ -33,13 +33,15 @@ interface Stop {
   ms: number;
 }
 
+const isHeld = ({ request }: LedgerEvent) => request?.reusedSocket;
+
 async function stopUnder(running: Running, service: Service, signal: NodeJS.Signals): Promise<Stop> {
   let since = 0;
   let held: LedgerEvent[] = [];
   const calls = await strike(running, () => {
     since = performance.now();
     service.kill(signal);
-    held = running.events.filter(({ request }) => request?.reusedSocket);
+    held = running.events.filter(isHeld);
   });
   const ended = await service.ended;
   const took = performance.now() - since;
@@ -67,7 +69,11 @@ test.each(RUNS)('SIGTERM, WORKERS=%i, %s', async (workers, what, load) => {
   const stops: Stop[] = [];
   const others: Service[] = [];
   while (stops.length < STOPS) {
-    await more(running, stops.length % 2 === 0 ? EVENTS : FEW);
+    if (stops.length % 2 === 1) await more(running, FEW);
+    else {
+      await more(running, EVENTS);
+      await until('some are on connections in use', () => running.events.some(isHeld), { every: 0 });
+    }
     stops.push(await stopUnder(running, stand.service, 'SIGTERM'));
     others.push(stand.service);
     stand.service = await processes.start(stand.settings);
