@@ -170,7 +170,7 @@ function watch(gauges: Gauges, registers: Registry[]): void {
 
   new Gauge({
     name: 'footfall_requests_under_way',
-    help: 'Requests that are not answered yet; without those that need no key.',
+    help: 'Requests that are not answered yet; files and health are none.',
     registers,
     collect() {
       this.set(requestsUnderWay());

@@ -218,12 +218,15 @@ describe('what a site may do to it', () => {
   });
 });
 
+/** The browser has made the page ready in case somebody goes there; `activate` is that somebody does. */
+const PREPARED = `
+  let prepared = true;
+  Object.defineProperty(document, 'prerendering', { get: () => prepared });
+  window.activate = () => { prepared = false; };`;
+
 test('a page that is prepared and never seen is no view, and one that is seen then is one', async () => {
   const visitor = await stand.visitor();
-  await visitor.context.addInitScript(`
-    let prepared = true;
-    Object.defineProperty(document, 'prerendering', { get: () => prepared });
-    window.activate = () => { prepared = false; };`);
+  await visitor.context.addInitScript(PREPARED);
   const page = await visitor.open(`${stand.site.url}/a`);
   await page.clock.runFor(10 * UNTIL_TITLED);
   expect(await kept(page)).toBe(0);
@@ -236,10 +239,7 @@ test('a page that is prepared and never seen is no view, and one that is seen th
 test('of a page that is prepared, what a site says itself is no view either until it is seen', async () => {
   stand.site.tags = [{ site: 'shop', auto: 'off' }];
   const visitor = await stand.visitor();
-  await visitor.context.addInitScript(`
-    let prepared = true;
-    Object.defineProperty(document, 'prerendering', { get: () => prepared });
-    window.activate = () => { prepared = false; };`);
+  await visitor.context.addInitScript(PREPARED);
   const page = await visitor.open(`${stand.site.url}/a`);
   await page.evaluate(`footfall.page('Named')`);
   await page.clock.runFor(10 * UNTIL_TITLED);

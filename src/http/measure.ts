@@ -19,8 +19,8 @@ type Counted = Socket & { [BEHIND]?: number; [WORKS]?: number; [ENDLESS]?: true 
 
 /** Who sends more than that behind one another, and reads none of the answers, fills this process with them. */
 const MOST_BEHIND = 100;
-/** Of files, which are large and need no key; no browser sends one behind another. */
-const MOST_FILES_BEHIND = 10;
+/** No file behind so many: they are large and need no key, and no browser sends one behind another. */
+const MOST_BEFORE_FILE = 10;
 
 /** Counts and times every request under its route's pattern; a path may name a person. */
 export function measured(metrics: Metrics, overload: Overload): RequestHandler {
@@ -56,7 +56,7 @@ export function measured(metrics: Metrics, overload: Overload): RequestHandler {
   };
 }
 
-/** From here on a request is work. What needs no key never is: answers that nobody reads would shut out those who have one. */
+/** From here on a request is work. A file never is: answers that nobody reads would shut out those who record. */
 export function beginWork(res: Response, overload: Overload): void {
   const socket: Counted = res.req.socket;
   socket[WORKS] = (socket[WORKS] ?? 0) + 1;
@@ -73,7 +73,7 @@ function forget(res: Timed, overload: Overload): void {
 }
 
 /** Whether a file is one too many behind others. */
-export const isPiledUp = ({ socket }: { socket: Counted }) => (socket[BEHIND] ?? 0) > MOST_FILES_BEHIND;
+export const isPiledUp = ({ socket }: { socket: Counted }) => (socket[BEHIND] ?? 0) > MOST_BEFORE_FILE;
 
 /**
  * For an answer that goes on for as long as its client likes: from here on it is no request under way, and how long it
